@@ -1,0 +1,1 @@
+"""labctl: declarative pulse measurements on neuromorphic devices."""

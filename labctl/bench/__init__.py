@@ -1,0 +1,1 @@
+"""The bench file and the opening of its instruments."""

@@ -1,0 +1,165 @@
+"""What a bench file says: instruments, wiring graph, device, limits, simulation settings.
+
+Pure data: nothing here opens an instrument. The plan bounds voltages on this graph, the simulated circuit
+solves the same graph (design, section 6). Numbers are SI floats; text with units exists in the file only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from labctl.protocol.units import to_si
+
+
+def _si(dimension: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: to_si(value, dimension))
+
+
+Volts = Annotated[float, _si("V")]
+Amperes = Annotated[float, _si("A")]
+Seconds = Annotated[float, _si("s")]
+Metres = Annotated[float, _si("m")]
+Farads = Annotated[float, _si("F")]
+Ohms = Annotated[float, _si("ohm")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InstrumentEntry(_Model):
+    """One instrument: its driver (entry-point name), VISA address and identity."""
+
+    driver: str
+    address: str
+    model: str | None = Field(None, description="model that *IDN? must report")
+    serial: str | None = Field(None, description="serial number that *IDN? must report")
+    options: dict[str, Any] = Field(default_factory=dict, description="driver options, such as line frequency")
+
+
+class Relay(_Model):
+    """A selector driven by a digital line: exactly one position is connected, break before make."""
+
+    line: str = Field(description="digital line that drives it: '<instrument>.digio.<n>'")
+    positions: dict[str, Literal[0, 1]] = Field(description="position name -> level of the line")
+    rest: str = Field(description="position taken when nothing is asked (bench off)")
+    time: Seconds = Field(5e-3, description="switching time, everything open meanwhile (F8)")
+
+
+class Connection(_Model):
+    """One edge of the wiring graph: an instrument channel, or 'common', on a device terminal.
+
+    ``isolation`` says what keeps this source from fighting another one on the same terminal:
+    'relay' (a named position of a relay), 'output' (the instrument's own output relay or high-impedance state),
+    'series' (the sources are in one loop by design, wiring T2), 'rsu' (the path switch of a B1531A),
+    'direct' (the only source of the terminal).
+    """
+
+    source: str = Field(alias="from", description="'<instrument>.<channel>' or 'common'")
+    terminal: str = Field(alias="to", description="device terminal")
+    isolation: Literal["relay", "output", "series", "rsu", "direct"] = "direct"
+    relay: str | None = None
+    position: str | None = None
+    capacitance: Farads = Field(0.0, description="cable capacitance to ground")
+    rsu: str | None = Field(None, description="WGFMU channel whose RSU this SMU passes through")
+    manual: bool = Field(False, description="needs an operator to plug it in")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class TriggerLine(_Model):
+    """A trigger cable: digital output of one instrument to the trigger input of another."""
+
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Wiring(_Model):
+    connections: tuple[Connection, ...]
+    relays: dict[str, Relay] = Field(default_factory=dict)
+    triggers: tuple[TriggerLine, ...] = ()
+    limits: dict[str, Volts] = Field(default_factory=dict, description="terminal -> largest |V| the wiring allows")
+
+    @model_validator(mode="after")
+    def _relays_exist(self) -> Wiring:
+        for c in self.connections:
+            if c.isolation != "relay":
+                continue
+            if c.relay not in self.relays:
+                raise ValueError(f"connection {c.source} -> {c.terminal}: relay {c.relay!r} is not declared under relays")
+            if c.position not in self.relays[c.relay].positions:
+                raise ValueError(f"connection {c.source} -> {c.terminal}: relay {c.relay!r} has no position {c.position!r}")
+        return self
+
+    def on(self, terminal: str) -> tuple[Connection, ...]:
+        """Connections of one terminal."""
+        return tuple(c for c in self.connections if c.terminal == terminal)
+
+
+class LimitException(_Model):
+    """A cap above the device limit that a run must ask for (``--allow NAME``)."""
+
+    voltage: Volts
+    pulses: int = Field(gt=0, description="most pulses above the ordinary limit in one run")
+
+
+class DeviceLimits(_Model):
+    voltage: dict[str, Volts] = Field(description="terminal -> largest |V| against common")
+    current: Amperes | None = None
+    read_voltage: Volts | None = Field(None, description="largest |V| of a non-disturbing read")
+    exceptions: dict[str, LimitException] = Field(default_factory=dict)
+
+
+class Device(_Model):
+    """The device on the bench."""
+
+    id: str
+    kind: Literal["hnno", "aab", "resistor"]
+    length: Metres | None = Field(None, description="channel length; turns fields (V/m) into voltages")
+    resistance: tuple[Ohms, Ohms] | None = Field(None, description="smallest and largest resistance expected")
+    limits: DeviceLimits
+
+
+class Simulation(_Model):
+    """Settings of the simulated bench; they change nothing else."""
+
+    model: str = Field("hnno", description="device model of the reference, part 2")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="overrides of model parameters, SI floats")
+    seed: int = 1
+    clock: Literal["virtual", "wall"] = "virtual"
+    speed: float = Field(1.0, gt=0, description="wall clock only: virtual seconds per real second")
+    noise: bool = True
+    state: str | None = Field(None, description="file that keeps the device between runs")
+    faults: dict[str, Any] = Field(default_factory=dict, description="named faults, such as {leads_swapped: true}")
+    options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="per instrument: undocumented details ([?] of the references)"
+    )
+
+
+class BenchDescription(_Model):
+    """A whole bench file, validated."""
+
+    bench: Literal[1] = Field(description="version of the bench file format")
+    name: str
+    title: str = ""
+    visa: str = Field(description="'@labctl' (simulated), '@py', '@ivi' or a library path")
+    instruments: dict[str, InstrumentEntry]
+    device: Device
+    wiring: Wiring
+    simulation: Simulation = Field(default_factory=Simulation)
+
+    @property
+    def simulated(self) -> bool:
+        return self.visa.endswith("@labctl")
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> BenchDescription:
+        known = set(self.instruments)
+        for c in self.wiring.connections:
+            if c.source != "common" and c.source.split(".")[0] not in known:
+                raise ValueError(f"wiring: {c.source!r} names no instrument of this bench ({', '.join(sorted(known))})")
+        return self

@@ -1,0 +1,1 @@
+"""Pure array functions that execution and analysis share."""

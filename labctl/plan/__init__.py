@@ -1,0 +1,1 @@
+"""Protocol and bench to a proved, costed plan."""

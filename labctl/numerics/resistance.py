@@ -1,0 +1,127 @@
+"""Resistance from an I-V sweep: a straight line through the points that the device, not the limiter, made.
+
+Reference devices_and_protocols sec. 1.6: least squares I = a + b V with the *measured* voltage, R = 1/b; the
+offset a and the residual are reported. Points in compliance lie on the line only because V is measured (F9),
+an overflow marker is no current at all (F10): both are left out of the fit and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: bits of a point's status word; the same as the first bits of an event's flags
+COMPLIANCE = 1
+OVERFLOW = 2
+#: what an instrument sends in place of a reading that is out of range (reference keithley2636b sec. 8)
+OVERFLOW_MARKER = 9.91e37
+
+_BEYOND = 9.9e36  # any magnitude from here on is a marker: 2636B 9.91e37, SCPI infinity 9.9e37
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ResistanceFit:
+    """Straight-line fit of one I-V sweep, SI units.
+
+    ``resistance`` is 1/slope and may be negative or huge when the slope is within its error of zero (an open
+    device); ``conductance`` and its standard error stay well behaved there. NaN where the points cannot say.
+    """
+
+    resistance: float
+    stderr: float
+    offset: float
+    residual: float
+    points: int
+    v_max: float
+    conductance: float
+    conductance_stderr: float
+    compliance: int
+    overflow: int
+
+    @property
+    def flags(self) -> int:
+        """Event flags: which kinds of points were left out."""
+        return COMPLIANCE * (self.compliance > 0) | OVERFLOW * (self.overflow > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ResistanceFits:
+    """``ResistanceFit`` over leading axes: fields have the shape of the sweeps without their last axis."""
+
+    resistance: Floats
+    stderr: Floats
+    offset: Floats
+    residual: Floats
+    points: Ints
+    v_max: Floats
+    conductance: Floats
+    conductance_stderr: Floats
+    compliance: Ints
+    overflow: Ints
+
+
+def fit_resistances(
+    voltage: ArrayLike, current: ArrayLike, status: ArrayLike | None = None
+) -> ResistanceFits:
+    """Fit many sweeps at once.
+
+    Args:
+        voltage: measured voltage in V, shape (..., points).
+        current: measured current in A, same shape.
+        status: bits ``COMPLIANCE`` and ``OVERFLOW`` per point, same shape; overflow markers and NaN are
+            recognised without it.
+
+    A fit needs two points at different voltages; stderr and residual need three. What is missing is NaN.
+    """
+    v, i = np.broadcast_arrays(np.asarray(voltage, np.float64), np.asarray(current, np.float64))
+    word = np.broadcast_to(np.asarray(0 if status is None else status, np.int64), v.shape)
+    readable = (np.abs(v) < _BEYOND) & (np.abs(i) < _BEYOND)  # False for NaN too
+    over = ~readable | (word & OVERFLOW > 0)
+    limited = (word & COMPLIANCE > 0) & ~over
+    use = ~(over | limited)
+    n = use.sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vz, iz = np.where(use, v, 0.0), np.where(use, i, 0.0)
+        v_mean, i_mean = vz.sum(axis=-1) / n, iz.sum(axis=-1) / n
+        dv = np.where(use, v - v_mean[..., None], 0.0)  # centred: the normal equations stay well conditioned
+        di = np.where(use, i - i_mean[..., None], 0.0)
+        sxx = (dv * dv).sum(axis=-1)
+        v_max = np.abs(vz).max(axis=-1, initial=0.0)
+        spread = sxx > n * (1e-12 * v_max) ** 2  # voltages that differ only by rounding carry no slope
+        slope = np.where(spread, (dv * di).sum(axis=-1) / sxx, np.nan)
+        rest = di - slope[..., None] * dv
+        freedom = np.where(n > 2, n - 2.0, np.nan)
+        residual = np.sqrt((rest * rest).sum(axis=-1) / freedom)
+        slope_error = residual / np.sqrt(sxx)
+        return ResistanceFits(
+            resistance=1.0 / slope,
+            stderr=slope_error / slope**2,
+            offset=i_mean - slope * v_mean,
+            residual=residual,
+            points=n.astype(np.int64),
+            v_max=np.where(n > 0, v_max, np.nan),
+            conductance=slope,
+            conductance_stderr=slope_error,
+            compliance=limited.sum(axis=-1).astype(np.int64),
+            overflow=over.sum(axis=-1).astype(np.int64),
+        )
+
+
+def fit_resistance(voltage: ArrayLike, current: ArrayLike, status: ArrayLike | None = None) -> ResistanceFit:
+    """Fit one sweep: ``voltage``, ``current`` and ``status`` have shape (points,); see ``fit_resistances``.
+
+    Raises ``ValueError`` when the arrays are not one-dimensional or their lengths differ.
+    """
+    v, i = np.asarray(voltage, np.float64), np.asarray(current, np.float64)
+    word = np.zeros(v.shape, np.int64) if status is None else np.asarray(status, np.int64)
+    if v.ndim != 1 or v.shape != i.shape or word.shape != v.shape:
+        raise ValueError(
+            f"a sweep needs equally long columns: voltage {v.shape}, current {i.shape}, status {word.shape}"
+        )
+    fits = fit_resistances(v, i, word)
+    return ResistanceFit(**{field.name: getattr(fits, field.name).item() for field in fields(fits)})

@@ -1,0 +1,166 @@
+"""Open the instruments of a bench file, real or simulated, and close them safely.
+
+Drivers are found by name in the entry-point group ``labctl.drivers``; labctl knows them by what they can do
+(``labctl.bench.capabilities``), never by import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from labctl.bench.description import BenchDescription, InstrumentEntry
+from labctl.bench.errors import BenchFileError, InstrumentUnavailable
+from labctl.bench.lock import hold
+from labctl.bench.wire import Tap, TappedLibrary
+
+
+class HostClock:
+    """The clock of a real bench: the host's, monotonic."""
+
+    @property
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, duration: float) -> None:
+        time.sleep(duration)
+
+
+def driver_class(name: str) -> Any:
+    """Class of the driver registered under ``name``.
+
+    Raises:
+        BenchFileError: no such driver is installed.
+    """
+    found = {point.name: point for point in entry_points(group="labctl.drivers")}
+    if name not in found:
+        raise BenchFileError(
+            f"no driver named {name!r} is installed",
+            f"installed drivers: {', '.join(sorted(found)) or 'none'}; a driver is an entry point in the group labctl.drivers",
+        )
+    return found[name].load()
+
+
+@dataclass
+class OpenBench:
+    """The opened instruments of one bench, by their names in the bench file."""
+
+    description: BenchDescription
+    instruments: dict[str, Any]
+    clock: Any
+    library: Any
+    identities: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def channel(self, source: str) -> Any:
+        """The driver's channel of a source such as 'afg.1'."""
+        instrument, _, channel = source.partition(".")
+        return self.instruments[instrument].channel(channel)
+
+    def true_voltages(self) -> dict[str, float]:
+        """Node voltages of the simulated circuit now; empty on a real bench, which cannot know them."""
+        return dict(self.library.true_voltages()) if self.description.simulated else {}
+
+    def true_extremes(self) -> dict[str, float]:
+        """Largest-magnitude node voltages since the last call (simulated bench only)."""
+        return dict(self.library.true_extremes()) if self.description.simulated else {}
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        return {name: instrument.settings() for name, instrument in self.instruments.items()}
+
+    def tap(self, tap: Tap) -> None:
+        """Report every byte on every wire to ``tap`` from now on."""
+        for name, instrument in self.instruments.items():
+            connection = instrument.adapter.connection
+            connection.visalib = TappedLibrary(connection.visalib, name, lambda: float(self.clock.now), tap)
+
+    def safe(self) -> list[str]:
+        """Every output off or high impedance, pulse sources first; what could not be reached is named.
+
+        Best effort by design: a dead instrument must not keep the next one driving, so every failure of a driver is
+        collected, whatever its kind.
+        """
+        problems = []
+        order = sorted(self.instruments.items(), key=lambda item: -getattr(item[1], "safe_priority", 0))
+        for name, instrument in order:
+            try:
+                instrument.safe()
+            except Exception as error:  # noqa: BLE001 - the next instrument must be reached
+                problems.append(f"{name} ({self.description.instruments[name].address}): {error}")
+        return problems
+
+
+def visa_specification(bench: BenchDescription, file: str, simulate: bool) -> str:
+    """What PyVISA is asked for: the bench's own library, or the simulated bench built from the same file."""
+    if simulate or bench.simulated:
+        return f"{file}@labctl"
+    return bench.visa
+
+
+@contextlib.contextmanager
+def open_bench(bench: BenchDescription, specification: str, purpose: str) -> Iterator[OpenBench]:
+    """Open all instruments, check who they are, and leave them safe at the end however it comes.
+
+    Args:
+        bench: what the bench file says.
+        specification: PyVISA's library string, see ``visa_specification``.
+        purpose: said to whoever finds the bench locked.
+
+    Raises:
+        BenchBusy, InstrumentUnavailable, BenchFileError.
+    """
+    import pyvisa
+
+    with hold(bench, purpose), contextlib.ExitStack() as stack:
+        try:
+            manager = pyvisa.ResourceManager(specification)
+        except (OSError, ValueError) as error:
+            raise InstrumentUnavailable(
+                f"VISA library {specification!r} cannot be opened: {error}",
+                "install a VISA or choose another with 'visa:' in the bench file; --simulate runs it simulated",
+            ) from error
+        stack.callback(manager.close)
+        library = manager.visalib
+        clock = getattr(library, "clock", None) or HostClock()
+        opened = OpenBench(bench, {}, clock, library)
+        for name, entry in bench.instruments.items():
+            opened.instruments[name] = _open(name, entry, library, clock)
+            stack.callback(opened.instruments[name].adapter.close)
+            opened.identities[name] = _identify(name, entry, opened.instruments[name])
+        yield opened
+
+
+def _open(name: str, entry: InstrumentEntry, library: Any, clock: Any) -> Any:
+    import pyvisa
+
+    cls = driver_class(entry.driver)
+    try:
+        return cls(entry.address, name=name, clock=clock, visa_library=library, **entry.options)
+    except (pyvisa.Error, OSError) as error:
+        raise _silent(name, entry, error) from error
+
+
+def _identify(name: str, entry: InstrumentEntry, instrument: Any) -> dict[str, str]:
+    import pyvisa
+
+    try:
+        identity: dict[str, str] = dict(instrument.identity)
+    except (pyvisa.Error, OSError) as error:
+        raise _silent(name, entry, error) from error
+    for key, wanted in (("model", entry.model), ("serial", entry.serial)):
+        if wanted is not None and identity.get(key) != wanted:
+            raise InstrumentUnavailable(
+                f"instrument {name!r} at {entry.address}: {key} is {identity.get(key)!r}, the bench file says {wanted!r}",
+                "check the cable and the address, or correct the bench file",
+            )
+    return identity
+
+
+def _silent(name: str, entry: InstrumentEntry, error: Exception) -> InstrumentUnavailable:
+    return InstrumentUnavailable(
+        f"instrument {name!r} ({entry.driver}) does not answer at {entry.address}: {error}",
+        "check power, cable and address; --simulate runs the same bench file on the simulated bench",
+    )

@@ -1,0 +1,84 @@
+"""A port: one output channel of an instrument, as the circuit sees it."""
+
+from __future__ import annotations
+
+from math import copysign, inf
+from typing import TYPE_CHECKING
+
+from sim_backend.circuit.player import Player
+
+if TYPE_CHECKING:
+    from sim_backend.circuit.circuit import Circuit
+    from sim_backend.circuit.waveform import Waveform
+
+
+class Port:
+    """Terminals of one instrument channel. Made by the circuit; open until driven.
+
+    Everything takes effect at ``clock.now``. Volts, ohms, amperes, seconds; currents count out of the port.
+    """
+
+    def __init__(self, name: str, circuit: Circuit) -> None:
+        self.name = name
+        self.emf = 0.0
+        self.resistance = 0.0
+        self.limit = inf
+        self.limit_delay = 0.0
+        self.connected = False  # output relay of the instrument closed
+        self.player: Player | None = None
+        self.over_since: float | None = None  # when the present excess over the limit began
+        self._regulates_current = False
+        self._circuit = circuit
+
+    def drive(self, emf: float, resistance: float, limit: float = inf, limit_delay: float = 0.0) -> None:
+        """Constant EMF behind ``resistance`` from now on, abs(current) <= ``limit``; replaces what was playing.
+
+        Whenever the current would exceed the limit, the EMF is still held for ``limit_delay`` before the limit loop acts.
+        """
+        self._circuit.settle()
+        self.emf, self.resistance, self.limit, self.limit_delay = emf, resistance, limit, limit_delay
+        self.connected, self.player, self._regulates_current = True, None, False
+        self._circuit.changed(self)
+
+    def source_current(self, amps: float, voltage_limit: float) -> None:
+        """Constant current from now on, as long as the terminal voltage stays within ``voltage_limit``."""
+        # An EMF at the voltage limit that cannot give more than `amps` has just this characteristic.
+        self.drive(copysign(voltage_limit, amps), 0.0, abs(amps))
+        self._regulates_current = True
+
+    def open(self) -> None:
+        """Output relay open or high impedance from now on; a waveform that plays goes on unseen."""
+        self._circuit.settle()
+        self.connected = False
+        self._circuit.changed(self)
+
+    def play(self, waveform: Waveform, count: float, start: float) -> None:
+        """Repeat ``waveform`` ``count`` times (inf allowed) from absolute time ``start``; replaces what was playing.
+
+        Until ``start`` the present EMF holds, after the end ``waveform.after``. The resistance and limit of the last
+        ``drive`` hold.
+        """
+        self._circuit.settle()
+        before = self._circuit.emf_of(self)
+        self.player = Player(waveform, count, start, before)
+        self._circuit.changed(self)
+
+    def voltage(self) -> float:
+        """Voltage at this port's terminals now: the node voltage, or the open-circuit EMF when nothing is connected."""
+        return self._circuit.port_voltage(self)
+
+    def current(self) -> float:
+        """Current out of this port now, without any noise."""
+        return self._circuit.port_current(self)
+
+    def compliance(self) -> bool:
+        """Whether the limit is active now (a current source: its voltage limit)."""
+        limited = self._circuit.port_limited(self)
+        return not limited and self.limit > 0 if self._regulates_current else limited
+
+    def flicker(self) -> float:
+        """Relative fluctuation of the device's current in a measurement of 1 PLC: one new draw per call.
+
+        A meter multiplies ``current()`` by (1 + flicker()) once per measurement and adds its own noise.
+        """
+        return self._circuit.flicker()

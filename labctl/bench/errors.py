@@ -1,27 +1,28 @@
-"""Errors of the bench, each with what to do about it. The command line turns them into two lines and an exit code."""
+"""Errors of the bench: what is wrong and where, what to do, and the exit code of the command line."""
 
 from __future__ import annotations
 
 
-class BenchFileError(ValueError):
-    """The bench file is wrong (exit code 2)."""
+class BenchProblem(Exception):
+    """Base of the bench's errors."""
+
+    exit_code = 4
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
+        self.message = message
         self.hint = hint
 
 
-class InstrumentUnavailable(RuntimeError):
-    """An instrument does not answer, or is not the one the bench file names (exit code 4)."""
+class BenchFileError(BenchProblem):
+    """The bench file is wrong."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+    exit_code = 2
 
 
-class BenchBusy(RuntimeError):
-    """Another controller holds the bench (exit code 4)."""
+class InstrumentUnavailable(BenchProblem):
+    """An instrument does not answer, or is not the one the bench file names."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+
+class BenchBusy(BenchProblem):
+    """Another controller holds the bench."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from labctl.bench.description import BenchDescription, InstrumentEntry
@@ -93,11 +94,9 @@ class OpenBench:
         return problems
 
 
-def visa_specification(bench: BenchDescription, file: str, simulate: bool) -> str:
+def visa_specification(bench: BenchDescription, file: Path, simulate: bool, seed: int) -> str:
     """What PyVISA is asked for: the bench's own library, or the simulated bench built from the same file."""
-    if simulate or bench.simulated:
-        return f"{file}@labctl"
-    return bench.visa
+    return f"{file}?seed={seed}@labctl" if simulate or bench.simulated else bench.visa
 
 
 @contextlib.contextmanager

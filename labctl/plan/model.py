@@ -48,12 +48,22 @@ class Connect(Op):
 
     terminal: str
     source: str
+    isolation: str
     quiet: tuple[str, ...] = ()
     line: str = ""
     level: int = 0
     time: float = 0.0
     position: str = ""
     operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm(Op):
+    """Hardware limits of a pulse source, set before any output goes on (rule 2): volts at a high-impedance load."""
+
+    source: str
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)

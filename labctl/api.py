@@ -1,0 +1,193 @@
+"""The stages in a row: protocol and bench to a plan, a plan to a run, a run to results. What the command line calls."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labctl.analysis import Result
+    from labctl.bench.description import BenchDescription
+    from labctl.execution.carry_out import Outcome
+    from labctl.execution.events import Event
+    from labctl.plan.model import Plan
+    from labctl.protocol import Protocol
+
+PACKAGES = ("labctl", "pyvisa", "pymeasure", "numpy", "scipy", "pandas", "h5py", "pydantic", "lupa")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A protocol planned on a bench, ready to run."""
+
+    protocol: Protocol
+    bench: BenchDescription
+    bench_file: Path
+    plan: Plan
+    simulated: bool
+
+
+def prepare(
+    protocol: str | Path,
+    bench: str | Path | None = None,
+    *,
+    simulate: bool = False,
+    overrides: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    allow: Sequence[str] = (),
+) -> Prepared:
+    """Load, resolve and plan; touches no instrument.
+
+    Args:
+        protocol: path or catalogue name.
+        bench: path or shipped name; None takes the protocol's simulated bench.
+        simulate: run a bench with real addresses on the simulated backend.
+        overrides: parameter name -> YAML text, as ``--set`` takes it.
+        seed: of random orders and of the simulated bench; None: the bench file's.
+        allow: exceptions of the device's limits that this run asks for.
+
+    Raises:
+        ProtocolError, BenchFileError, PlanError: wrong files. Limits that the plan breaks are in ``plan.violations``.
+    """
+    from labctl.bench.loading import find_bench, load_bench
+    from labctl.plan.build import build_plan
+    from labctl.protocol import load_protocol
+
+    loaded = load_protocol(protocol, overrides or {})
+    file = find_bench(bench if bench is not None else loaded.bench)
+    described = load_bench(file)
+    plan = build_plan(loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow))
+    return Prepared(loaded, described, file, plan, simulate or described.simulated)
+
+
+def run(
+    protocol: str | Path | Prepared,
+    bench: str | Path | None = None,
+    *,
+    simulate: bool = False,
+    overrides: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    allow: Sequence[str] = (),
+    out: str | Path = "runs",
+    operator: str = "",
+    device: str = "",
+    note: str = "",
+    ask_operator: Callable[[str], None] | None = None,
+    progress: Callable[[Event], None] = lambda event: None,
+) -> Outcome:
+    """Run a protocol and return how it ended, with the path of the run file.
+
+    Raises:
+        RefusedByLimits: the plan breaks a limit; nothing was opened.
+        InstrumentUnavailable, BenchBusy: the bench could not be opened; nothing was driven.
+        StorageError: the run file could not be made or kept.
+    """
+    from labctl.bench.opening import open_bench, visa_specification
+    from labctl.execution.carry_out import carry_out
+    from labctl.plan.errors import RefusedByLimits
+    from labctl.store import Recorder
+
+    ready = (
+        protocol
+        if isinstance(protocol, Prepared)
+        else prepare(protocol, bench, simulate=simulate, overrides=overrides, seed=seed, allow=allow)
+    )
+    if ready.plan.violations:
+        raise RefusedByLimits(ready.plan.violations)
+    specification = visa_specification(ready.bench, ready.bench_file, simulate, ready.plan.seed)
+    with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}") as opened:
+        instruments = {
+            name: {"identity": opened.identities[name], "settings": settings}
+            for name, settings in opened.settings().items()
+        }
+        header = _header(ready, instruments, operator, device, note)
+        with Recorder.create(_run_path(Path(out), ready.plan.protocol), header, _tables(ready.plan)) as recorder:
+            return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)
+
+
+def analyze(path: str | Path, **options: Any) -> list[Result]:
+    """Results that the run's protocol asks for under ``analyze``; see ``labctl.analysis.analyze_run``."""
+    from labctl.analysis import analyze_run
+    from labctl.store import load_run
+
+    return analyze_run(load_run(path), **options)
+
+
+def _header(ready: Prepared, instruments: Mapping[str, Any], operator: str, device: str, note: str) -> Any:
+    from labctl.store import Header
+
+    return Header(
+        protocol=ready.protocol.source_text,
+        resolved=json.dumps(ready.protocol.resolved()),
+        plan=json.dumps(ready.plan.to_dict()),
+        bench=ready.bench_file.read_text(encoding="utf-8"),
+        title=ready.plan.title,
+        instruments=instruments,
+        versions=_versions(),
+        seed=ready.plan.seed,
+        host=f"{socket.gethostname()} ({platform.platform()}, Python {platform.python_version()})",
+        operator=operator,
+        device=device or ready.bench.device.id,
+        note=note,
+        simulated=ready.simulated,
+        nodes=[f"{node.text}  [{node.where}]" for node in ready.plan.nodes],
+    )
+
+
+def _tables(plan: Plan) -> Any:
+    from labctl.plan.model import ForEach, Repeat, walk
+    from labctl.store import event_tables
+
+    loops: dict[str, str] = {}
+    repeats: list[str] = []
+    for op in walk(plan.ops):
+        if isinstance(op, Repeat):
+            repeats.append(op.name)
+        elif isinstance(op, ForEach):
+            loops |= {axis.name: axis.unit for axis in op.axes}
+            repeats += [op.inner[0]] if op.inner else []
+    return event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _run_path(folder: Path, protocol: str) -> Path:
+    """A new name in ``folder``: start time and protocol; a number when the second is taken."""
+    from labctl.store import StorageError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"folder {folder} cannot be made: {error}", "choose another with --out") from error
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", protocol.rsplit("/", 1)[-1].removesuffix(".yaml")) or "run"
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{name}"
+    number = 1
+    while any((folder / f"{_numbered(stem, number)}{suffix}").exists() for suffix in (".h5", ".h5.journal")):
+        number += 1
+    return folder / f"{_numbered(stem, number)}.h5"
+
+
+def _numbered(stem: str, number: int) -> str:
+    return stem if number == 1 else f"{stem}_{number}"
+
+
+def _no_operator(text: str) -> None:
+    from labctl.execution.events import StopRun
+
+    raise StopRun(f"the operator step {text!r} was not confirmed: run on a terminal, or pass --confirm")

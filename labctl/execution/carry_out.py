@@ -1,0 +1,113 @@
+"""Carry out a plan from the first output to the safe state, and keep it: every event in the run file as it happens.
+
+However a run ends - done, stopped by the protocol, Ctrl+C, SIGTERM, a lost instrument, a full disk - every output that
+can be reached is made safe, and the run file says how it ended (rule 4 of design section 10).
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from labctl.bench.opening import OpenBench
+from labctl.execution.events import Event, StopRun
+from labctl.execution.executor import AskOperator, Executor
+from labctl.plan.model import Plan
+from labctl.store import Recorder
+
+
+class Terminated(BaseException):
+    """SIGTERM: like Ctrl+C, not an ``Exception``."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: status 'complete', 'stopped' or 'failed', why, and what could not be made safe.
+
+    ``error`` is what ended it, for whoever must react to it; the run file has it as text.
+    """
+
+    path: Path
+    status: str
+    reason: str
+    events: int
+    unsafe: tuple[str, ...]
+    error: BaseException | None = None
+
+
+def carry_out(
+    plan: Plan,
+    bench: OpenBench,
+    recorder: Recorder,
+    ask_operator: AskOperator,
+    progress: Callable[[Event], None] = lambda event: None,
+) -> Outcome:
+    """Execute ``plan``, record its events, leave the bench safe, finish the run file.
+
+    Only a failure to write the file itself is raised (``StorageError``), after the bench is safe; any other end is in
+    the outcome.
+    """
+    bench.tap(recorder.wire)
+    executor = Executor(plan, bench, ask_operator)
+    error: BaseException | None = None
+    status, reason = "complete", ""
+    with _sigterm_raises():
+        try:
+            for event in executor.events():
+                recorder.append(event.kind, event.row, event.trace)
+                progress(event)
+        except StopRun as stop:
+            status, reason, error = "stopped", str(stop), stop
+        except (KeyboardInterrupt, Terminated) as interrupt:
+            status, error = "stopped", interrupt
+            reason = "stopped by Ctrl+C" if isinstance(interrupt, KeyboardInterrupt) else "stopped by SIGTERM"
+        except BaseException as failure:  # noqa: BLE001 - safe state first, whatever it was; it is handed on in the outcome
+            status, reason, error = "failed", f"{type(failure).__name__}: {failure}", failure
+        with _uninterrupted():
+            unsafe = tuple(bench.safe())
+            if unsafe:
+                reason = f"{reason}; could not be made safe: {'; '.join(unsafe)}".lstrip("; ")
+            path = recorder.finish(status, reason, _after(bench, reachable=not unsafe and status != "failed"))
+    return Outcome(path, status, reason, recorder.events, unsafe, error)
+
+
+def _after(bench: OpenBench, reachable: bool) -> dict[str, dict[str, object]]:
+    """Settings after the run; a bench with a lost instrument is not asked again."""
+    return {name: {"settings": values} for name, values in bench.settings().items()} if reachable else {}
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Turn SIGTERM into ``Terminated`` while the block runs (main thread only: others get no signals)."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    with _handled({signal.SIGTERM: handler}):
+        yield
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """No second Ctrl+C while outputs are switched off and the file is closed; both take seconds at most."""
+    with _handled({signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: signal.SIG_IGN}):
+        yield
+
+
+@contextmanager
+def _handled(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

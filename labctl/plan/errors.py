@@ -1,0 +1,47 @@
+"""Errors of planning."""
+
+from __future__ import annotations
+
+from labctl.plan.model import Violation
+
+
+class PlanError(ValueError):
+    """The protocol cannot be carried out on this bench, whatever its values (exit code 2)."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, where: str = "", hint: str = "") -> None:
+        self.message = f"{where}: {message}" if where else message
+        super().__init__(self.message)
+        self.hint = hint
+
+
+class RefusedByLimits(RuntimeError):
+    """The plan would break limits (exit code 3)."""
+
+    exit_code = 3
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        self.violations = violations
+        first = violations[0]
+        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        self.message = f"{first.where}: {describe(first)}{more}"
+        super().__init__(self.message)
+        self.hint = f"change '{first.text}', or use a device and bench whose limits hold it"
+
+
+_UNITS = {"voltage": "V", "current": "A", "width": "s", "edge": "s", "period": "s", "pulses": "", "read voltage": "V"}
+
+
+def describe(violation: Violation) -> str:
+    """One sentence: value, limit, whose limit it is, and by how much it is missed."""
+    limit, unit = violation.limit, _UNITS.get(violation.limit.quantity, "")
+    relation = "below the minimum" if violation.value < limit.value and limit.quantity in _MINIMA else "beyond the limit"
+    by = abs(abs(violation.value) - limit.value)
+    return (
+        f"{limit.quantity} {violation.value:.6g} {unit} is {relation} {limit.value:.6g} {unit} "
+        f"of the {limit.whose} ({limit.name}), by {by:.3g} {unit}"
+    ).replace("  ", " ")
+
+
+_MINIMA = {"width", "edge", "period"}

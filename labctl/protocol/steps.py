@@ -1,39 +1,28 @@
-"""The vocabulary of protocols: one class per kind of step (design, section 5).
+"""The vocabulary of protocols, all in one place: one class per kind of step (design, section 5).
 
-A step is data. Values are SI floats with their unit (``Quantity``) or names of parameters and loop variables
-(``Ref``), written ``$name`` in a file. Nothing here knows an instrument.
+A step is data; nothing here knows an instrument.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from labctl.protocol.base import Part, Step
+from labctl.protocol.flow import Allow, For, Note, Repeat, Route, Until, Use, Vary, Wait
+from labctl.protocol.outcomes import Condition, Confirm, ResistanceCheck, Spike, State, Verify
+from labctl.protocol.readings import Read, Sample, Sweep
+from labctl.protocol.stimuli import Bias, Pulse, Shot, Train
+from labctl.protocol.values import NOWHERE, Quantity, Ref, Where
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+__all__ = [
+    "NOWHERE", "VERBS", "Allow", "Bias", "Condition", "Confirm", "For", "Note", "Part", "Pulse", "Quantity",
+    "Read", "Ref", "Repeat", "ResistanceCheck", "Route", "Sample", "Shot", "Spike", "State", "Step", "Sweep",
+    "Train", "Until", "Use", "Vary", "Verify", "Wait", "Where",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """An SI number and its unit: one of the keys of ``units.DIMENSIONS``."""
-
-    value: float
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """``$name``: a parameter or the variable of an enclosing loop."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Place of a node in its file, counted from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+#: verb -> class, in the order in which the language is explained
+VERBS: dict[str, type[Step]] = {
+    cls.verb: cls
+    for cls in (
+        Pulse, Train, Bias, Read, Sweep, Sample, Wait, Repeat, For, Until,
+        State, Spike, Confirm, Route, Use, Allow, Note,
+    )
+}  # fmt: skip

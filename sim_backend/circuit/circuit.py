@@ -1,28 +1,28 @@
-"""The circuit: ports, ground and one two-terminal device, integrated lazily up to the clock."""
+"""The circuit: ports, common and one two-terminal device, integrated lazily up to the clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
 
-from sim_backend.circuit.network import Solution, Source, reduce_loop, solve
+from sim_backend.circuit.network import Solution, Source, reduce, solve
+from sim_backend.circuit.player import Player
 from sim_backend.circuit.port import Port
 from sim_backend.clock import Clock
 from sim_backend.devices.device import TwoTerminalDevice
 
-_GROUND = Source(0.0, 0.0)
 _MANY = 4  # periods from which on handing them over together pays
 
 
 @dataclass(slots=True)
 class Extremes:
-    """Worst that a terminal has seen: voltage against common (V) and current into the device (A)."""
+    """Worst that a terminal has seen: voltage against common (V) and current through it (A, absolute)."""
 
     lowest: float = 0.0
     highest: float = 0.0
     current: float = 0.0
 
-    def include(self, voltage: float, current: float = 0.0) -> None:
+    def include(self, voltage: float, current: float) -> None:
         if voltage < self.lowest:
             self.lowest = voltage
         if voltage > self.highest:
@@ -35,7 +35,8 @@ class Circuit:
     """Ports on the terminals of a device.
 
     Nothing is computed while nothing changes: ``settle`` integrates from the last change to ``clock.now`` in closed
-    form per segment, and many equal periods at once where the device knows how.
+    form per segment, and many equal periods at once where the device knows how. ``swapped``: the leads are on the
+    wrong electrodes (F14).
     """
 
     def __init__(self, clock: Clock, device: TwoTerminalDevice, swapped: bool = False) -> None:
@@ -44,10 +45,17 @@ class Circuit:
         self.terminals: tuple[str, str] = device.terminals
         self.ports: dict[str, Port] = {}
         self.extremes = {name: Extremes() for name in self.terminals}
-        self._polarity = -1 if swapped else 1  # leads on the wrong terminals (F14)
-        self._on: dict[str, list[Port]] = {name: [] for name in self.terminals}
+        self._ends = self.terminals[::-1] if swapped else self.terminals
+        self._cables: dict[str, list[tuple[Port, float]]] = {name: [] for name in self.terminals}
         self._grounded: set[str] = set()
+        self._ground = Source(0.0, 0.0)
         self._time = clock.now
+        self._first: list[Source] = []  # sources on the device's first electrode, and on its second
+        self._second: list[Source] = []
+        self._active: list[Port] = []  # ports behind those sources, in that order, common left out
+        self._playing: list[tuple[Port, Player]] = []
+        self._retry_repeat = 0  # periods to go one by one before the device is offered many again
+        self._declined = 1
 
     # -- wiring ----------------------------------------------------------------------------------------------------
 
@@ -57,44 +65,245 @@ class Circuit:
             self.ports[name] = Port(name, self)
         return self.ports[name]
 
-    def connect(self, port: Port, terminal: str) -> None:
-        """Lay the port on a terminal from now on."""
+    def connect(self, port: Port, terminal: str, capacitance: float = 0.0) -> None:
+        """Lay the port on a terminal from now on, with a cable of ``capacitance`` (F) to common."""
         self.settle()
-        self._on[terminal].append(port)
-        self.changed(port)
+        if self.terminal_of(port) is not None:
+            raise ValueError(f"port {port.name} is on a terminal already")
+        self._cables[terminal].append((port, capacitance))
+        self.changed()
 
-    def disconnect(self, port: Port, terminal: str) -> None:
-        """Take the port off a terminal from now on."""
+    def disconnect(self, port: Port) -> None:
+        """Take the port off its terminal from now on."""
         self.settle()
-        self._on[terminal].remove(port)
-        self.changed(port)
+        for cables in self._cables.values():
+            cables[:] = [cable for cable in cables if cable[0] is not port]
+        self.changed()
 
     def ground(self, terminal: str) -> None:
-        """Lay a terminal on common."""
+        """Lay a terminal on common from now on."""
         self.settle()
         self._grounded.add(terminal)
+        self.changed()
+
+    def terminal_of(self, port: Port) -> str | None:
+        """The terminal that a port is laid on now."""
+        for terminal, cables in self._cables.items():
+            if any(other is port for other, _ in cables):
+                return terminal
+        return None
+
+    def changed(self) -> None:
+        """A port or the wiring has changed (after ``settle``): collect what acts on the device."""
+        ends: list[list[Source]] = []
+        self._active, self._playing = [], []
+        for terminal in self._ends:
+            ports = [port for port, _ in self._cables[terminal] if port.connected]
+            sources = [port.source for port in ports]
+            if terminal in self._grounded:
+                sources.append(self._ground)
+            conductance = sum(1.0 / source.resistance for source in sources)
+            capacitance = sum(farads for _, farads in self._cables[terminal])
+            for port in ports:
+                if port.player:
+                    port.player.through_cable(capacitance / conductance)
+                    self._playing.append((port, port.player))
+            self._active += ports
+            ends.append(sources)
+        self._first, self._second = ends
+        for port, player in tuple(self._playing):
+            player.seek(self._time)
+            self._retire(port, player)
+        self._retry_repeat, self._declined = 0, 1
 
     # -- what instruments and tests ask -----------------------------------------------------------------------------
 
     def true_voltage(self, terminal: str) -> float:
         """Voltage (V) of a device terminal against common now; a floating terminal follows the other one."""
-        self.settle()
-        solution = self._solve()
-        return solution.first if terminal == self.terminals[0] else solution.second
+        solution = self._now()
+        return solution.first if terminal == self._ends[0] else solution.second
+
+    def device_current(self) -> float:
+        """Current (A) into the device at its first electrode now."""
+        return self._now().current
+
+    def emf_of(self, port: Port) -> float:
+        """EMF (V) of a port now."""
+        if port.player is None:
+            return port.emf
+        if port not in self._active:
+            port.player.seek(self.clock.now)
+        return port.player.emf()
 
     def port_voltage(self, port: Port) -> float:
-        terminal = self._terminal_of(port)
+        terminal = self.terminal_of(port)
         return self.emf_of(port) if terminal is None else self.true_voltage(terminal)
 
     def port_current(self, port: Port) -> float:
-        return self._of_port(port, lambda solution, k: solution.currents[k], 0.0)
+        if port not in self._active:
+            return 0.0
+        return self._now().currents[self._index(port)]
 
     def port_limited(self, port: Port) -> bool:
-        return self._of_port(port, lambda solution, k: solution.limited[k] != 0, False)
+        if port not in self._active:
+            return False
+        return self._now().limited[self._index(port)] != 0
 
     def flicker(self) -> float:
         return self.device.flicker()
 
-    def emf_of(self, port: Port) -> float:
-        """EMF (V) of a port now."""
-        return port.player.emf() if port.player else port.emf
+    # -- integration ------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Bring the device up to ``clock.now``."""
+        end = self.clock.now
+        while self._time < end:
+            self._go_on(end)
+
+    def _now(self) -> Solution:
+        self.settle()
+        return self._solve(0.0)
+
+    def _index(self, port: Port) -> int:
+        """Place of an active port among the sources of a solution (common comes last on its terminal)."""
+        index = self._active.index(port)
+        on_first = len(self._first) - (self._ends[0] in self._grounded)
+        return index if index < on_first else index + len(self._first) - on_first
+
+    def _solve(self, ahead: float) -> Solution:
+        """Operating point ``ahead`` seconds on, all within the present straight segments."""
+        for port, player in self._playing:
+            port.source.emf = player.emf(ahead)
+        return solve(self.device, self._first, self._second)
+
+    def _go_on(self, end: float) -> None:
+        """Integrate to the next corner of an EMF, or to ``end`` if that is earlier; or over many periods."""
+        if self._playing and self._repeat(end):
+            return
+        stop, leader = end, None
+        for _, player in self._playing:
+            boundary = player.boundary()
+            if boundary <= stop:
+                stop, leader = boundary, player
+        duration = max(0.0, leader.remaining() if leader and leader.cycle >= 0 else stop - self._time)
+        self._run(duration)
+        self._time = max(self._time, stop)
+        for port, player in tuple(self._playing):
+            if player is not leader:
+                player.step(duration)
+                continue
+            player.next_segment()
+            if player.at_period_start() and self._retry_repeat:
+                self._retry_repeat -= 1
+            self._retire(port, player)
+
+    def _retire(self, port: Port, player: Player) -> None:
+        """A waveform that is over leaves a constant EMF behind."""
+        if player.finished:
+            port.rest(player.waveform.after)
+            self._playing.remove((port, player))
+
+    def _run(self, duration: float) -> None:
+        """Integrate ``duration`` (s) in which every EMF is a straight line."""
+        sloped = any(player.sloped() for _, player in self._playing)
+        limited = [port for port in self._active if port.limit < inf]
+        done = 0.0
+        while done < duration:
+            for port in limited:
+                port.update_limit(self._time + done)
+            left = duration - done
+            start = self._solve(done)
+            finish = self._solve(duration) if sloped else start
+            if limited:
+                left, finish = self._until_limits_change(limited, done, left, start, finish)
+            v1, v2 = start.first - start.second, finish.first - finish.second
+            spent = self.device.advance(left, v1, v2)
+            self._record(start)
+            if spent >= left:
+                self._record(finish)
+            done = done + spent if spent < duration - done else duration
+
+    def _until_limits_change(
+        self, ports: list[Port], done: float, left: float, start: Solution, finish: Solution
+    ) -> tuple[float, Solution]:
+        """Shorten the stretch ``left`` (s) so that no source meets or leaves its limit inside it."""
+        over = self._over(ports, start)
+        if self._over(ports, finish) != over:
+            low, high = 0.0, left
+            while high - low > 1e-9 * left:
+                middle = (low + high) / 2
+                if self._over(ports, self._solve(done + middle)) == over:
+                    low = middle
+                else:
+                    high = middle
+            left = high
+            finish = self._solve(done + left)
+        now = self._time + done
+        for port, exceeds in zip(ports, over, strict=True):
+            deadline = port.note_excess(exceeds, now)
+            if deadline - now < left:
+                left = deadline - now
+                finish = self._solve(done + left)
+        return left, finish
+
+    def _over(self, ports: list[Port], solution: Solution) -> list[bool]:
+        """Which ports are at their limit, or would be if their limit loop acted already."""
+        over = []
+        for port in ports:
+            k = self._index(port)
+            over.append(solution.limited[k] != 0 or abs(solution.currents[k]) > port.limit * (1 + 1e-9))
+        return over
+
+    def _record(self, solution: Solution) -> None:
+        self.extremes[self._ends[0]].include(solution.first, solution.current)
+        self.extremes[self._ends[1]].include(solution.second, solution.current)
+
+    # -- many periods at once ---------------------------------------------------------------------------------------
+
+    def _repeat(self, end: float) -> bool:
+        """Offer the device all whole periods until ``end``; False when it must go segment by segment."""
+        if len(self._playing) != 1 or self._retry_repeat:
+            return False
+        port, player = self._playing[0]
+        periods = min(player.count - player.cycle, (end - self._time) / player.waveform.period * (1 + 1e-12))
+        if periods < _MANY or not player.at_period_start() or not self._far_from_limits(port, player):
+            return False
+        first, second = (reduce(sources) for sources in (self._first, self._second))
+        if first.resistance == inf or second.resistance == inf:
+            return False
+        wave = player.waveform
+        starts, ends = (tuple(self._loop_emf(port, emf) for emf in emfs) for emfs in (wave.starts, wave.ends))
+        done = self.device.repeat(wave.durations, starts, ends, first.resistance + second.resistance, int(periods))
+        if not done.periods:
+            self._retry_repeat, self._declined = self._declined, min(2 * self._declined, 1024)
+            return False
+        self._declined = 1
+        steady, moving = (1, 0) if port.source in self._first else (0, 1)
+        level = (first, second)[steady].emf
+        self.extremes[self._ends[steady]].include(level, done.largest_current)
+        for voltage in (done.lowest, done.highest):
+            self.extremes[self._ends[moving]].include(level + voltage * (1 if steady else -1), done.largest_current)
+        player.skip(done.periods)
+        self._time = min(end, player.start + player.cycle * wave.period)
+        self._retire(port, player)
+        return True
+
+    def _loop_emf(self, port: Port, emf: float) -> float:
+        """EMF of the whole loop when the playing port stands at ``emf`` (V)."""
+        port.source.emf = emf
+        return reduce(self._first).emf - reduce(self._second).emf
+
+    def _far_from_limits(self, port: Port, player: Player) -> bool:
+        """Whether no limit can act during the waveform, whatever state the device gets into."""
+        limited = [other for other in self._active if other.limit < inf]
+        if not limited:
+            return True
+        if any(other.over_since is not None for other in limited):
+            return False
+        for emf in player.waveform.extremes:
+            port.source.emf = emf
+            solution = solve(self.device, self._first, self._second)
+            margin = self.device.worst_current(abs(solution.first - solution.second))
+            if any(abs(solution.currents[self._index(other)]) + margin > other.limit for other in limited):
+                return False
+        return True

@@ -9,7 +9,7 @@ from math import inf
 from sim_backend.devices.device import TwoTerminalDevice
 
 #: ohm; below this a source counts as stiff, so that two stiff sources on one node still have a solution
-LEAST_RESISTANCE = 1e-6
+LEAST_RESISTANCE = 1e-9
 
 
 class Source:
@@ -39,7 +39,7 @@ class Solution:
 
 
 @dataclass(slots=True)
-class _Node:
+class Node:
     """A terminal reduced to EMF behind resistance, or (``resistance`` = inf) to an injected current."""
 
     emf: float
@@ -47,9 +47,11 @@ class _Node:
     injected: float
 
 
-def _reduce(sources: Sequence[Source], limited: Sequence[int]) -> _Node:
+def reduce(sources: Sequence[Source], limited: Sequence[int] = ()) -> Node:
+    """Sources of one terminal as one; those marked in ``limited`` give their limit whatever the voltage."""
+    limited = limited or [0] * len(sources)
     if len(sources) == 1 and not limited[0]:
-        return _Node(sources[0].emf, sources[0].resistance, 0.0)
+        return Node(sources[0].emf, sources[0].resistance, 0.0)
     conductance = injected = 0.0
     for source, side in zip(sources, limited, strict=True):
         if side:
@@ -58,8 +60,8 @@ def _reduce(sources: Sequence[Source], limited: Sequence[int]) -> _Node:
             conductance += 1.0 / source.resistance
             injected += source.emf / source.resistance
     if not conductance:
-        return _Node(0.0, inf, injected)
-    return _Node(injected / conductance, 1.0 / conductance, 0.0)
+        return Node(0.0, inf, injected)
+    return Node(injected / conductance, 1.0 / conductance, 0.0)
 
 
 def _share(sources: Sequence[Source], limited: Sequence[int], node: float, total: float) -> list[float]:
@@ -74,14 +76,6 @@ def _share(sources: Sequence[Source], limited: Sequence[int], node: float, total
     return currents
 
 
-def reduce_loop(first: Sequence[Source], second: Sequence[Source]) -> tuple[float, float] | None:
-    """Loop EMF (V) and resistance (ohm) with no source at its limit; None when a terminal floats."""
-    if not first or not second:
-        return None
-    a, b = _reduce(first, [0] * len(first)), _reduce(second, [0] * len(second))
-    return a.emf - b.emf, a.resistance + b.resistance
-
-
 def solve(device: TwoTerminalDevice, first: Sequence[Source], second: Sequence[Source]) -> Solution:
     """Operating point of the device between the sources of its two terminals.
 
@@ -92,7 +86,7 @@ def solve(device: TwoTerminalDevice, first: Sequence[Source], second: Sequence[S
     sources = [*first, *second]
     limited = [0] * len(sources)
     for _ in range(4 * len(sources) + 1):
-        v1, v2, i = _operate(device, _reduce(first, limited[:split]), _reduce(second, limited[split:]))
+        v1, v2, i = _operate(device, reduce(first, limited[:split]), reduce(second, limited[split:]))
         currents = _share(first, limited[:split], v1, i) + _share(second, limited[split:], v2, -i)
         worst, change = 1.0 + 1e-12, -1
         for k, source in enumerate(sources):
@@ -111,7 +105,7 @@ def solve(device: TwoTerminalDevice, first: Sequence[Source], second: Sequence[S
     return Solution(v1, v2, i, currents, limited)
 
 
-def _operate(device: TwoTerminalDevice, a: _Node, b: _Node) -> tuple[float, float, float]:
+def _operate(device: TwoTerminalDevice, a: Node, b: Node) -> tuple[float, float, float]:
     """Voltages of both nodes and the current from the first to the second through the device."""
     if a.resistance < inf and b.resistance < inf:
         v = device.loop(a.emf - b.emf, a.resistance + b.resistance)

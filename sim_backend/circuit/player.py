@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from math import floor, inf
 
+from sim_backend.circuit.cable import low_pass, visible
 from sim_backend.circuit.waveform import Waveform
 
 
@@ -14,10 +15,11 @@ class Player:
     Before ``start`` the EMF is ``before``, after the last repetition it is ``waveform.after`` (V).
     """
 
-    __slots__ = ("before", "count", "cycle", "offset", "segment", "start", "waveform")
+    __slots__ = ("_programmed", "before", "count", "cycle", "offset", "segment", "start", "waveform")
 
     def __init__(self, waveform: Waveform, count: float, start: float, before: float) -> None:
-        self.waveform = waveform
+        self.waveform = waveform  # as it arrives at the terminal
+        self._programmed = waveform
         self.count = count
         self.start = start
         self.before = before
@@ -28,6 +30,11 @@ class Player:
     @property
     def finished(self) -> bool:
         return self.cycle >= self.count
+
+    def through_cable(self, tau: float) -> None:
+        """Pass the programmed waveform through a low-pass of ``tau`` (s), where that shows; then ``seek`` anew."""
+        wave = self._programmed
+        self.waveform = low_pass(wave, tau, self.count, self.before) if visible(wave, tau) else wave
 
     def seek(self, now: float) -> None:
         """Go to where absolute time ``now`` (s) lies."""
@@ -69,6 +76,12 @@ class Player:
             return first
         duration = self.waveform.durations[self.segment]
         return first + (last - first) * min(1.0, (self.offset + ahead) / duration)
+
+    def sloped(self) -> bool:
+        """Whether the EMF changes within the present segment."""
+        if self.cycle < 0 or self.finished:
+            return False
+        return self.waveform.starts[self.segment] != self.waveform.ends[self.segment]
 
     def at_period_start(self) -> bool:
         return self.cycle >= 0 and self.segment == 0 and self.offset == 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import copysign, inf
 from typing import TYPE_CHECKING
 
+from sim_backend.circuit.network import Source
 from sim_backend.circuit.player import Player
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ class Port:
 
     def __init__(self, name: str, circuit: Circuit) -> None:
         self.name = name
+        self.connected = False  # output relay of the instrument closed
         self.emf = 0.0
-        self.resistance = 0.0
         self.limit = inf
         self.limit_delay = 0.0
-        self.connected = False  # output relay of the instrument closed
+        self.source = Source(0.0, 0.0)
         self.player: Player | None = None
-        self.over_since: float | None = None  # when the present excess over the limit began
+        self.over_since: float | None = None  # when the present excess over the limit began (absolute time, s)
         self._regulates_current = False
         self._circuit = circuit
 
@@ -36,9 +37,10 @@ class Port:
         Whenever the current would exceed the limit, the EMF is still held for ``limit_delay`` before the limit loop acts.
         """
         self._circuit.settle()
-        self.emf, self.resistance, self.limit, self.limit_delay = emf, resistance, limit, limit_delay
+        self.emf, self.limit, self.limit_delay = emf, limit, limit_delay
+        self.source = Source(emf, resistance, limit)
         self.connected, self.player, self._regulates_current = True, None, False
-        self._circuit.changed(self)
+        self._circuit.changed()
 
     def source_current(self, amps: float, voltage_limit: float) -> None:
         """Constant current from now on, as long as the terminal voltage stays within ``voltage_limit``."""
@@ -50,7 +52,7 @@ class Port:
         """Output relay open or high impedance from now on; a waveform that plays goes on unseen."""
         self._circuit.settle()
         self.connected = False
-        self._circuit.changed(self)
+        self._circuit.changed()
 
     def play(self, waveform: Waveform, count: float, start: float) -> None:
         """Repeat ``waveform`` ``count`` times (inf allowed) from absolute time ``start``; replaces what was playing.
@@ -61,7 +63,7 @@ class Port:
         self._circuit.settle()
         before = self._circuit.emf_of(self)
         self.player = Player(waveform, count, start, before)
-        self._circuit.changed(self)
+        self._circuit.changed()
 
     def voltage(self) -> float:
         """Voltage at this port's terminals now: the node voltage, or the open-circuit EMF when nothing is connected."""
@@ -82,3 +84,25 @@ class Port:
         A meter multiplies ``current()`` by (1 + flicker()) once per measurement and adds its own noise.
         """
         return self._circuit.flicker()
+
+    # -- for the circuit --------------------------------------------------------------------------------------------
+
+    def rest(self, emf: float) -> None:
+        """The waveform is over; ``emf`` (V) holds."""
+        self.emf = self.source.emf = emf
+        self.player = None
+
+    def update_limit(self, now: float) -> None:
+        """Let the limit act at ``now`` (s), or not yet."""
+        acts = not self.limit_delay or (self.over_since is not None and now >= self.over_since + self.limit_delay)
+        self.source.limit = self.limit if acts else inf
+
+    def note_excess(self, exceeds: bool, now: float) -> float:
+        """Note that the current exceeds the limit (or not) from ``now`` on; returns when the limit will act (s)."""
+        if not exceeds:
+            self.over_since = None
+            return inf
+        if self.over_since is None:
+            self.over_since = now
+        deadline = self.over_since + self.limit_delay
+        return deadline if deadline > now else inf

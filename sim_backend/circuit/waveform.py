@@ -47,5 +47,5 @@ def pulse(level: float, base: float, width: float, edge: float, rest: float = 0.
     if flat < 0:
         raise ValueError("the edges do not fit into the width")
     segments = [(edge, base, level), (flat, level, level), (edge, level, base), (rest, base, base)]
-    kept = [s for s in segments if s[0] > 0]
-    return Waveform(*(tuple(column) for column in zip(*kept, strict=True)), after=base)  # type: ignore[arg-type]
+    durations, starts, ends = zip(*(s for s in segments if s[0] > 0), strict=True)
+    return Waveform(durations, starts, ends, after=base)

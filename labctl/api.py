@@ -64,7 +64,9 @@ def prepare(
     loaded = load_protocol(protocol, overrides or {})
     file = find_bench(bench if bench is not None else loaded.bench)
     described = load_bench(file)
-    plan = build_plan(loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow))
+    plan = build_plan(
+        loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow)
+    )
     return Prepared(loaded, described, file, plan, simulate or described.simulated)
 
 
@@ -109,7 +111,9 @@ def run(
             for name, settings in opened.settings().items()
         }
         header = _header(ready, instruments, operator, device, note)
-        with Recorder.create(_run_path(Path(out), ready.plan.protocol), header, _tables(ready.plan)) as recorder:
+        with Recorder.create(
+            _run_path(Path(out), ready.plan.protocol), header, _tables(ready.plan)
+        ) as recorder:
             return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)
 
 
@@ -143,16 +147,16 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], operator: str, devi
 
 
 def _tables(plan: Plan) -> Any:
-    from labctl.plan.model import ForEach, Repeat, walk
+    from labctl.plan.model import ForEach, Repeat, Until, walk
     from labctl.store import event_tables
 
     loops: dict[str, str] = {}
     repeats: list[str] = []
     for op in walk(plan.ops):
-        if isinstance(op, Repeat):
+        if isinstance(op, Repeat | Until):
             repeats.append(op.name)
         elif isinstance(op, ForEach):
-            loops |= {axis.name: axis.unit for axis in op.axes}
+            loops[op.axis.name] = op.axis.unit
             repeats += [op.inner[0]] if op.inner else []
     return event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
 

@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import socket
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,9 @@ def lock_path(bench: BenchDescription) -> Path | None:
     """Path of the lock file, or None where nothing is shared between processes."""
     if bench.simulated and bench.simulation.state is None:
         return None
-    shared = [bench.simulation.state] if bench.simulated else sorted(i.address for i in bench.instruments.values())
+    shared = (
+        [bench.simulation.state] if bench.simulated else sorted(i.address for i in bench.instruments.values())
+    )
     import platformdirs
 
     digest = hashlib.sha256("\n".join(map(str, shared)).encode()).hexdigest()[:16]

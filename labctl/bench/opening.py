@@ -61,6 +61,11 @@ class OpenBench:
         instrument, _, channel = source.partition(".")
         return self.instruments[instrument].channel(channel)
 
+    @property
+    def exceptions(self) -> tuple[type[Exception], ...]:
+        """Everything that the drivers of this bench may raise: the wire's errors and the instruments' own."""
+        return tuple({error for instrument in self.instruments.values() for error in instrument.exceptions})
+
     def true_voltages(self) -> dict[str, float]:
         """Node voltages of the simulated circuit now; empty on a real bench, which cannot know them."""
         return dict(self.library.true_voltages()) if self.description.simulated else {}

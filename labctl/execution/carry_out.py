@@ -19,7 +19,7 @@ from labctl.bench.opening import OpenBench
 from labctl.execution.events import Event, StopRun
 from labctl.execution.executor import AskOperator, Executor
 from labctl.plan.model import Plan
-from labctl.store import Recorder
+from labctl.store import Recorder, StorageError
 
 
 class Terminated(BaseException):
@@ -28,17 +28,14 @@ class Terminated(BaseException):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: status 'complete', 'stopped' or 'failed', why, and what could not be made safe.
-
-    ``error`` is what ended it, for whoever must react to it; the run file has it as text.
-    """
+    """How a run ended: status 'complete', 'stopped' or 'failed', why, and what could not be made safe."""
 
     path: Path
     status: str
     reason: str
     events: int
     unsafe: tuple[str, ...]
-    error: BaseException | None = None
+    exit_code: int = 0
 
 
 def carry_out(
@@ -50,31 +47,38 @@ def carry_out(
 ) -> Outcome:
     """Execute ``plan``, record its events, leave the bench safe, finish the run file.
 
-    Only a failure to write the file itself is raised (``StorageError``), after the bench is safe; any other end is in
-    the outcome.
+    Raised, after the bench is safe: ``StorageError`` when the file cannot be finished, and bugs. Any other end is in the
+    outcome.
     """
     bench.tap(recorder.wire)
     executor = Executor(plan, bench, ask_operator)
-    error: BaseException | None = None
-    status, reason = "complete", ""
+    bug: BaseException | None = None
+    status, reason, code = "complete", "", 0
     with _sigterm_raises():
         try:
             for event in executor.events():
                 recorder.append(event.kind, event.row, event.trace)
                 progress(event)
         except StopRun as stop:
-            status, reason, error = "stopped", str(stop), stop
-        except (KeyboardInterrupt, Terminated) as interrupt:
-            status, error = "stopped", interrupt
-            reason = "stopped by Ctrl+C" if isinstance(interrupt, KeyboardInterrupt) else "stopped by SIGTERM"
-        except BaseException as failure:  # noqa: BLE001 - safe state first, whatever it was; it is handed on in the outcome
-            status, reason, error = "failed", f"{type(failure).__name__}: {failure}", failure
+            status, reason, code = "stopped", str(stop), 3
+        except KeyboardInterrupt:
+            status, reason, code = "stopped", "stopped by Ctrl+C", 130
+        except Terminated:
+            status, reason, code = "stopped", "stopped by SIGTERM", 143
+        except StorageError as failure:
+            status, reason, code = "failed", failure.message, failure.exit_code
+        except bench.exceptions as failure:
+            status, reason, code = "failed", str(failure), 4
+        except BaseException as failure:  # noqa: BLE001 - a bug must not leave an output on; it is raised again below
+            status, reason, bug = "failed", f"{type(failure).__name__}: {failure}", failure
         with _uninterrupted():
             unsafe = tuple(bench.safe())
             if unsafe:
                 reason = f"{reason}; could not be made safe: {'; '.join(unsafe)}".lstrip("; ")
             path = recorder.finish(status, reason, _after(bench, reachable=not unsafe and status != "failed"))
-    return Outcome(path, status, reason, recorder.events, unsafe, error)
+    if bug is not None:
+        raise bug
+    return Outcome(path, status, reason, recorder.events, unsafe, 4 if unsafe and not code else code)
 
 
 def _after(bench: OpenBench, reachable: bool) -> dict[str, dict[str, object]]:

@@ -15,9 +15,12 @@ import numpy as np
 
 from labctl.bench.opening import OpenBench
 from labctl.execution.events import Event, StopRun
+from labctl.execution.shapes import corners, outside, point_flags, staircase, trace_of
 from labctl.numerics import fit_resistance, spike_ratio
 from labctl.plan import model as m
-from labctl.store import flags
+from labctl.plan.proof import ROUNDING
+from labctl.protocol import units
+from labctl.store.flags import Flags
 
 #: asks the operator to carry out a step; returns when it is done, raises StopRun when refused
 AskOperator = Callable[[str], None]
@@ -41,19 +44,27 @@ class Executor:
         self._start = float(self._clock.now)
         self._count = 0
         self._variables: dict[str, float] = {}
-        self._loops: dict[str, float | int] = loop_columns(plan.ops)
+        self._loops: dict[str, float | int] = {}
+        for op in m.walk(plan.ops):
+            self._loops |= outside(op)
+        self._units = {op.axis.name: op.axis.unit for op in m.walk(plan.ops) if isinstance(op, m.ForEach)}
         self._state = ""
         self._readings: dict[str, deque[Reading]] = defaultdict(lambda: deque(maxlen=2))
         self._switched: dict[str, int] = defaultdict(int)
         self._passes: dict[int, int] = defaultdict(int)
-        self._flags = 0  # added to every row: retry, allowed exception
+        self._flags = 0  # added to every row: retry
         self._actions: dict[type[m.Op], Callable[[Any], Iterator[Event]]] = {
             m.Arm: self._arm,
             m.Connect: self._connect,
             m.Pulses: self._pulses,
             m.ReadResistance: self._read,
             m.Sweep: self._sweep,
+            m.ReadCurrent: self._current,
+            m.Hold: self._hold,
             m.Wait: self._wait,
+            m.Note: lambda op: iter(()),
+            m.Until: self._until,
+            m.Allowed: lambda op: self._do(op.body),
             m.Repeat: self._repeat,
             m.ForEach: self._for_each,
             m.EnterState: self._enter,
@@ -107,17 +118,27 @@ class Executor:
             "route", op, terminal=op.terminal, position=op.source, operations=self._switched[op.terminal]
         )
 
+    def _hold(self, op: m.Hold) -> Iterator[Event]:
+        self._bench.channel(op.source).source(op.level.at(self._variables), op.compliance)
+        yield from ()
+
     def _pulses(self, op: m.Pulses) -> Iterator[Event]:
         channel = self._bench.channel(op.source)
         base = op.base.at(self._variables)
         count = round(op.count.at(self._variables))
+        if count == 0:
+            return
         levels = [part.level.at(self._variables) for part in op.parts]
         widths = [part.width.at(self._variables) for part in op.parts]
+        period = op.cycle_time(self._variables)
         if len(op.parts) == 1 and op.shape == "rectangular":
-            set_ = channel.prepare_pulse(levels[0], base, widths[0], op.edge, op.period, count)
+            programmed = channel.prepare_pulse(
+                levels[0], base, widths[0], op.edge, period if count > 1 else None, count
+            )
         else:
-            times, volts = cycle(levels, widths, base, op.edge, op.gap, op.period, op.shape)
-            set_ = channel.prepare_waveform(times, volts, op.period, count)
+            times, volts = corners(levels, widths, base, op.edge, op.gap.at(self._variables), op.shape)
+            programmed = channel.prepare_waveform(times, volts, period, count)
+        channel.output(True)
         self._bench.true_extremes()
         self._bench.instruments[op.source.split(".")[0]].trigger()
         self._clock.sleep(channel.burst_duration)
@@ -127,7 +148,7 @@ class Executor:
         yield self._event(
             "pulse",
             op,
-            flags.BEYOND_LIMIT if abs(levels[first]) > limit else 0,
+            Flags.BEYOND_ORDINARY_LIMIT if abs(levels[first]) > limit * (1 + ROUNDING) else 0,
             terminal=op.terminal,
             role=op.role,
             name=op.name,
@@ -135,24 +156,20 @@ class Executor:
             width=widths[first],
             base=base,
             count=count,
-            period=op.period,
-            set_high=set_.high,
-            set_low=set_.low,
-            reported_high=set_.reported_high,
-            reported_low=set_.reported_low,
+            period=period,
+            set_high=programmed.set_high,
+            set_low=programmed.set_low,
+            reported_high=programmed.reported_high,
+            reported_low=programmed.reported_low,
             true_extreme=extreme,
         )
 
     # --- readings ------------------------------------------------------------------------------------------------
 
     def _read(self, op: m.ReadResistance) -> Iterator[Event]:
-        window = op.window.at(self._variables)
-        levels = np.linspace(-window, window, op.points)
-        if op.direction == "both":
-            levels = np.concatenate([levels, levels[-2::-1]])
-        data = self._measure(op, levels)
-        fit = fit_resistance(data.voltage, data.current, data.status)
-        flag = flags.from_points(data.status)
+        data = self._measure(op, staircase(op, op.window.at(self._variables)))
+        fit = fit_resistance(data.volts, data.amps, data.status)
+        flag = point_flags(data)
         self._readings[op.name].append(Reading(self._count, fit.resistance, flag | self._flags))
         yield self._event(
             "resistance",
@@ -166,16 +183,35 @@ class Executor:
             offset=fit.offset,
             residual=fit.residual,
             points=fit.points,
-            v_max=float(np.max(np.abs(data.voltage))),
-            range=data.range,
+            v_max=float(np.max(np.abs(data.volts))),
+            range=data.range_,
+        )
+
+    def _current(self, op: m.ReadCurrent) -> Iterator[Event]:
+        data = self._measure(op, np.full(op.samples, op.level.at(self._variables)))
+        flag = point_flags(data)
+        value = float(np.mean(data.amps))
+        self._readings[op.name].append(Reading(self._count, value, flag | self._flags))
+        yield self._event(
+            "current",
+            op,
+            flag,
+            trace_of(data),
+            name=op.name,
+            terminal=op.terminal,
+            value=value,
+            std=float(np.std(data.amps, ddof=1)) if op.samples > 1 else np.nan,
+            samples=op.samples,
+            voltage=float(np.mean(data.volts)),
+            true_voltage=self._bench.true_voltages().get(op.terminal, np.nan),
         )
 
     def _sweep(self, op: m.Sweep) -> Iterator[Event]:
-        data = self._measure(op, np.asarray(op.levels))
+        data = self._measure(op, np.array([level.at(self._variables) for level in op.levels]), op.dwell)
         yield self._event(
             "sweep",
             op,
-            flags.from_points(data.status),
+            point_flags(data),
             trace_of(data),
             name=op.name,
             terminal=op.terminal,
@@ -183,10 +219,13 @@ class Executor:
             points=len(op.levels),
         )
 
-    def _measure(self, op: m.ReadResistance | m.Sweep, levels: Any) -> Any:
+    def _measure(
+        self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, levels: Any, dwell: float = 0.0
+    ) -> Any:
         channel = self._bench.channel(op.source)
-        channel.configure_read(op.compliance, op.range, op.nplc, op.delay)
-        return channel.sweep(levels)
+        meter = op.meter
+        channel.configure_read(meter.compliance, range_=meter.range, nplc=meter.nplc, delay=meter.delay)
+        return channel.sweep(levels, dwell=dwell)
 
     def _wait(self, op: m.Wait) -> Iterator[Event]:
         self._clock.sleep(op.duration.at(self._variables))
@@ -195,28 +234,35 @@ class Executor:
     # --- loops ---------------------------------------------------------------------------------------------------
 
     def _repeat(self, op: m.Repeat) -> Iterator[Event]:
-        for trial in range(op.count):
+        for trial in range(round(op.count.at(self._variables))):
             self._loops[op.name] = trial
             yield from self._do(op.body)
         self._loops[op.name] = -1
 
     def _for_each(self, op: m.ForEach) -> Iterator[Event]:
+        axis = op.axis
         for index, trial in self._order(op):
-            for axis in op.axes:
-                self._variables[axis.name] = self._loops[axis.name] = axis.values[index]
-                self._loops[f"{axis.name}_index"] = index
+            self._variables[axis.name] = self._loops[axis.name] = axis.values[index]
+            self._loops[f"{axis.name}_index"] = index
             if op.inner:
                 self._loops[op.inner[0]] = trial
             yield from self._do(op.body)
-        for axis in op.axes:
-            del self._variables[axis.name]
-            self._loops |= {axis.name: np.nan, f"{axis.name}_index": -1}
-        if op.inner:
-            self._loops[op.inner[0]] = -1
+        del self._variables[axis.name]
+        self._loops |= outside(op)
+
+    def _until(self, op: m.Until) -> Iterator[Event]:
+        for attempt in range(op.at_most):
+            self._loops[op.name] = attempt
+            yield from self._do(op.body)
+            if self._holds(op, op.condition):
+                break
+        else:
+            self._fall_short(op, op.otherwise, f"the condition does not hold after {op.at_most} rounds")
+        self._loops |= outside(op)
 
     def _order(self, op: m.ForEach) -> list[tuple[int, int]]:
         """(index of the value, trial) in the order of execution; random orders are keyed by seed, step and pass."""
-        indices = range(len(op.axes[0].values))
+        indices = range(len(op.axis.values))
         trials = range(op.inner[1]) if op.inner else range(1)
         order = [(index, trial) for index in indices for trial in trials]
         if op.order == "reversed":
@@ -230,113 +276,97 @@ class Executor:
     # --- judgements ----------------------------------------------------------------------------------------------
 
     def _enter(self, op: m.EnterState) -> Iterator[Event]:
-        value, flag = np.nan, 0
-        if op.verify:
-            yield from self._read(op.verify)
-            latest = self._readings[op.verify.name][-1]
-            value, flag = latest.value, latest.flags
-        low = -np.inf if op.above is None else op.above
-        high = np.inf if op.below is None else op.below
-        passed = op.verify is None or (low < value < high and not flag & flags.UNUSABLE)
-        self._state = op.name
-        yield self._event("state", op, flag, name=op.name, passed=passed, value=value, low=low, high=high)
+        self._state = self._filled(op.name)
+        certificate = op.certificate
+        value, flag, passed = np.nan, 0, True
+        low = high = np.nan
+        if certificate is not None:
+            latest = self._latest(op, (certificate.reading,))
+            value, flag = latest.value, latest.flags & ~self._flags
+            passed = self._holds(op, certificate)
+            low, high = (
+                np.nan if v is None else v.at(self._variables) for v in (certificate.above, certificate.below)
+            )
+        yield self._event("state", op, flag, name=self._state, passed=passed, value=value, low=low, high=high)
         if not passed:
-            raise StopRun(
-                f"{self._where(op)}: the device is not in state {op.name!r}: {value:.4g} ohm is not inside "
-                f"({low:g}, {high:g}) ohm"
+            self._fall_short(
+                op,
+                op.otherwise,
+                f"the device is not in state {self._state!r}: certificate {value:.4g}, wanted {low:g} .. {high:g}",
             )
 
     def _judge(self, op: m.Judge) -> Iterator[Event]:
-        subject = self._readings[op.reading][-1]
-        earlier = [r for name in op.against for r in self._readings[name] if r.event < subject.event]
-        if not earlier:
-            raise StopRun(f"{self._where(op)}: no reading of {', '.join(op.against)} before {op.reading!r} to judge it by")
-        reference = max(earlier, key=lambda r: r.event)
+        subject = self._latest(op, (op.reading,))
+        reference = self._latest(op, op.against, before=subject.event)
         ratio = float(spike_ratio(subject.value, reference.value))
+        threshold = op.threshold.at(self._variables)
+        compared = subject.value if op.kind == "resistance" else ratio
         yield self._event(
             "spike",
             op,
-            subject.flags | reference.flags,
+            (subject.flags | reference.flags) & ~self._flags,
             name=op.name,
-            value=int(ratio < op.below),
+            value=int(compared > threshold if op.rising else compared < threshold),
             ratio=ratio,
             resistance=subject.value,
             reference=reference.value,
-            criterion=op.below,
+            criterion=threshold,
         )
 
     def _confirm(self, op: m.Confirm) -> Iterator[Event]:
+        within = op.within.at(self._variables)
+        reference = self._latest(op, op.against, before=self._latest(op, (op.reading,)).event)
         for attempt in range(op.retry + 1):
             if attempt:
-                self._flags |= flags.RETRY
+                self._flags |= Flags.RETRY
                 yield from self._do(op.again)
-                self._flags &= ~flags.RETRY
-            reading, reference = self._readings[op.reading][-1], self._readings[op.against][-1]
+                self._flags &= ~Flags.RETRY
+            reading = self._latest(op, (op.reading,))
             ratio = reading.value / reference.value
-            ok = abs(ratio - 1) <= op.within and not reading.flags & flags.UNUSABLE
-            last = ok or attempt == op.retry
-            flag = 0 if ok else flags.FAILED_RESET
+            ok = abs(ratio - 1) <= within
+            flag = 0 if ok else Flags.FAILED_RESET
             yield self._event("confirm", op, flag, name=op.reading, ok=ok, ratio=ratio, attempt=attempt)
-            if last:
-                break
-        if not ok and op.otherwise == "stop":
-            raise StopRun(
-                f"{self._where(op)}: {op.reading} is {ratio:.3g} of {op.against} after {op.retry + 1} attempts, "
-                f"not within {op.within:.0%}: the reset does not work"
-            )
+            if ok:
+                return
+        self._fall_short(
+            op,
+            op.otherwise,
+            f"the reset does not work: {op.reading} is {ratio:.3g} of {' or '.join(op.against)}, not within {within:.0%}",
+        )
+
+    def _holds(self, op: m.Op, condition: m.Condition) -> bool:
+        """Is the condition true of the latest readings? A reading without a value (NaN) proves nothing."""
+        reading = self._latest(op, (condition.reading,))
+        value = reading.value
+        if condition.against:
+            value /= self._latest(op, condition.against, before=reading.event).value
+        above, below, near, within = (
+            None if bound is None else bound.at(self._variables)
+            for bound in (condition.above, condition.below, condition.near, condition.within)
+        )
+        if within is not None:
+            centre = 1.0 if near is None else near
+            if abs(value - centre) > within:
+                return False
+        return (above is None or value > above) and (below is None or value < below)
+
+    def _latest(self, op: m.Op, names: tuple[str, ...], before: float = np.inf) -> Reading:
+        """The latest reading of any of the names, before an event."""
+        found = [r for name in names for r in self._readings[name] if r.event < before]
+        if not found:
+            raise StopRun(f"{self._where(op)}: there is no earlier reading of {' or '.join(names)}")
+        return max(found, key=lambda reading: reading.event)
+
+    def _fall_short(self, op: m.Op, otherwise: str, why: str) -> None:
+        """What the protocol says when a condition fails: stop; or go on (the row is flagged)."""
+        if otherwise == "stop":
+            raise StopRun(f"{self._where(op)}: {why}")
+
+    def _filled(self, text: str) -> str:
+        """'$variable' in a text replaced by its value with unit."""
+        for name, value in self._variables.items():
+            text = text.replace(f"${name}", units.text(value, self._units[name]))
+        return text
 
     def _where(self, op: m.Op) -> str:
         return self._plan.nodes[op.node].where
-
-
-def loop_columns(ops: tuple[m.Op, ...]) -> dict[str, float | int]:
-    """Loop columns of every row and their values outside the loops: NaN for variables, -1 for indices and trials."""
-    columns: dict[str, float | int] = {}
-    for op in m.walk(ops):
-        if isinstance(op, m.Repeat):
-            columns[op.name] = -1
-        elif isinstance(op, m.ForEach):
-            for axis in op.axes:
-                columns |= {axis.name: np.nan, f"{axis.name}_index": -1}
-            if op.inner:
-                columns[op.inner[0]] = -1
-    return columns
-
-
-def cycle(
-    levels: list[float], widths: list[float], base: float, edge: float, gap: float, period: float, shape: str
-) -> tuple[list[float], list[float]]:
-    """Corner points (s, V) of one period: the pulses one after the other with ``gap`` between them, then base.
-
-    Width is at half height: a rectangle's flat top lasts width - edge; a triangle rises and falls in its full
-    duration, which is ``width`` from foot to foot.
-    """
-    times, volts, now = [0.0], [base], 0.0
-    for level, width in zip(levels, widths, strict=True):
-        corners = (
-            [(edge, level), (width - edge, level), (edge, base)]
-            if shape == "rectangular"
-            else [(width / 2, level), (width / 2, base)]
-        )
-        for duration, volt in corners:
-            now += duration
-            times.append(now)
-            volts.append(volt)
-        now += gap
-        times.append(now)
-        volts.append(base)
-    if now < period:
-        times.append(period)
-        volts.append(base)
-    return times, volts
-
-
-def trace_of(data: Any) -> dict[str, Any]:
-    """The raw points of a sweep as the run file keeps them."""
-    return {
-        "set": data.set,
-        "voltage": data.voltage,
-        "current": data.current,
-        "time": data.time,
-        "status": np.asarray(data.status, np.int64),
-    }

@@ -32,15 +32,20 @@ Means = dict[str, float]
 def add(tally: Tally, ops: tuple[m.Op, ...], sources: Sources, means: Means, times: float = 1) -> None:
     """Add ``ops``, executed ``times`` times; a loop variable counts with the mean of its values."""
     for op in ops:
+        kind = ROWS.get(type(op))
+        if kind is not None:
+            tally.rows[kind] += times
         match op:
             case m.Repeat():
-                add(tally, op.body, sources, means, times * op.count)
+                add(tally, op.body, sources, means, times * op.count.at(means))
             case m.ForEach():
-                inner = {axis.name: sum(axis.values) / len(axis.values) for axis in op.axes}
-                count = len(op.axes[0].values) * (op.inner[1] if op.inner else 1)
-                add(tally, op.body, sources, means | inner, times * count)
+                mean = sum(op.axis.values) / len(op.axis.values)
+                add(tally, op.body, sources, means | {op.axis.name: mean}, times * op.passes)
+            case m.Until():
+                add(tally, op.body, sources, means, times * op.at_most)
+            case m.Allowed():
+                add(tally, op.body, sources, means, times)
             case m.Connect():
-                tally.rows["route"] += times
                 tally.duration += times * op.time
                 if op.source not in tally.on or op.isolation == "output":
                     switched = times if op.isolation == "output" else 1
@@ -48,36 +53,42 @@ def add(tally: Tally, ops: tuple[m.Op, ...], sources: Sources, means: Means, tim
                 tally.on.add(op.source)
             case m.Pulses():
                 count = op.count.at(means)
-                tally.rows["pulse"] += times
                 tally.pulses += times * count * len(op.parts)
-                each = op.period if count > 1 else sum(p.width.at(means) + op.edge for p in op.parts)
-                tally.duration += times * (each * count + _timing(sources, op.source, "pulse_overhead"))
+                tally.duration += times * count * op.cycle_time(means)
             case m.ReadResistance():
-                points = op.points if op.direction == "up" else 2 * op.points - 1
-                tally.rows["resistance"] += times
-                tally.duration += times * points * _point(sources, op)
+                tally.duration += times * _measuring(sources, op, op.length)
+            case m.ReadCurrent():
+                tally.duration += times * _measuring(sources, op, op.samples)
             case m.Sweep():
-                tally.rows["sweep"] += times
-                tally.duration += times * len(op.levels) * _point(sources, op)
+                tally.duration += times * _measuring(sources, op, len(op.levels), op.dwell)
             case m.Wait():
                 tally.duration += times * op.duration.at(means)
-            case m.EnterState():
-                tally.rows["state"] += times
-                if op.verify:
-                    add(tally, (op.verify,), sources, means, times)
-            case m.Judge():
-                tally.rows["spike"] += times
-            case m.Confirm():
-                tally.rows["confirm"] += times
             case _:
                 pass
+
+
+#: operation -> table in which it leaves one row
+ROWS: dict[type[m.Op], str] = {
+    m.Connect: "route",
+    m.Pulses: "pulse",
+    m.ReadResistance: "resistance",
+    m.ReadCurrent: "current",
+    m.Sweep: "sweep",
+    m.EnterState: "state",
+    m.Judge: "spike",
+    m.Confirm: "confirm",
+}
 
 
 def _timing(sources: Sources, source: str, name: str) -> float:
     return float(sources.named(source).capabilities.get("timing", {}).get(name, 0.0))
 
 
-def _point(sources: Sources, op: m.ReadResistance | m.Sweep) -> float:
-    """Seconds of one point of a sweep: settling delay and integration, autozero conversions included."""
-    timing = sources.named(op.source).capabilities.get("timing", {})
-    return op.delay + op.nplc / timing.get("line_frequency", 50.0) * timing.get("conversions", 1) + timing.get("point_overhead", 0.0)
+def _measuring(
+    sources: Sources, op: m.ReadResistance | m.ReadCurrent | m.Sweep, points: int, dwell: float = 0.0
+) -> float:
+    """Seconds of so many points: settling, integration with its autozero conversions, transfer."""
+    meter = op.meter
+    timing = sources.named(op.source).capabilities["timing"]
+    settle = timing["auto_delay"] if meter.delay is None else meter.delay
+    return points * (dwell + settle + meter.nplc / timing["line_frequency"] + timing["point_overhead"])

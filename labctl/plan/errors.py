@@ -30,13 +30,25 @@ class RefusedByLimits(RuntimeError):
         self.hint = f"change '{first.text}', or use a device and bench whose limits hold it"
 
 
-_UNITS = {"voltage": "V", "current": "A", "width": "s", "edge": "s", "period": "s", "pulses": "", "read voltage": "V"}
+_UNITS = {
+    "voltage": "V",
+    "current": "A",
+    "width": "s",
+    "edge": "s",
+    "period": "s",
+    "pulses": "",
+    "read voltage": "V",
+}
 
 
 def describe(violation: Violation) -> str:
     """One sentence: value, limit, whose limit it is, and by how much it is missed."""
     limit, unit = violation.limit, _UNITS.get(violation.limit.quantity, "")
-    relation = "below the minimum" if violation.value < limit.value and limit.quantity in _MINIMA else "beyond the limit"
+    relation = (
+        "below the minimum"
+        if violation.value < limit.value and limit.quantity in _MINIMA
+        else "beyond the limit"
+    )
     by = abs(abs(violation.value) - limit.value)
     return (
         f"{limit.quantity} {violation.value:.6g} {unit} is {relation} {limit.value:.6g} {unit} "

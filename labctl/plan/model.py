@@ -14,6 +14,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
+#: loop variable -> smallest and largest SI value
+Ranges = dict[str, tuple[float, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -27,7 +30,7 @@ class Value:
         """The number, given the loop variables' SI values."""
         return variables[self.name] * self.scale if self.name else self.constant
 
-    def bounds(self, ranges: dict[str, tuple[float, float]]) -> tuple[float, float]:
+    def bounds(self, ranges: Ranges) -> tuple[float, float]:
         """Smallest and largest number over the loops' values."""
         if not self.name:
             return self.constant, self.constant
@@ -67,8 +70,17 @@ class Arm(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold(Op):
+    """A source kept at a level while others act, such as the ammeter of a series loop at 0 V (wiring T2)."""
+
+    source: str
+    level: Value
+    compliance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One pulse of a train's period: height and width at half height."""
+    """One pulse of a train's cycle: height, and width at half height (foot to foot of a triangle or ramp)."""
 
     level: Value
     width: Value
@@ -76,49 +88,82 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pulses(Op):
-    """``count`` periods of one or more pulses from ``base``; a single pulse has count 1."""
+    """``count`` cycles of one or more pulses from ``base``; a single pulse has count 1.
+
+    ``gap`` is the pause after each pulse, foot to foot; ``period`` (s) replaces the gap after the last one.
+    """
 
     source: str
     terminal: str
     parts: tuple[Part, ...]
     base: Value
     edge: float
-    gap: float
-    period: float
+    gap: Value
+    period: Value | None
     count: Value
     shape: str = "rectangular"
     role: str = ""
     name: str = ""
 
+    def cycle_time(self, variables: dict[str, float]) -> float:
+        """Seconds from cycle to cycle, given the loop variables."""
+        if self.period is not None:
+            return self.period.at(variables)
+        edges = self.edge if self.shape == "rectangular" else 0.0
+        return sum(part.width.at(variables) + edges + self.gap.at(variables) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Settings of a measurement: compliance and range in A (None: autorange), delay in s (None: the instrument's)."""
+
+    compliance: float
+    range: float | None
+    nplc: float
+    delay: float | None
+
 
 @dataclass(frozen=True, slots=True)
 class ReadResistance(Op):
-    """Small I-V sweep inside +-window by the SMU; straight-line fit on measured voltage (H1)."""
+    """Small I-V inside +-window by the SMU; straight-line fit on measured voltage (H1)."""
 
     source: str
     terminal: str
     name: str
     window: Value
     points: int
-    nplc: float
-    compliance: float
-    range: float | None
-    delay: float
-    direction: str = "up"
+    side: str
+    direction: str
+    meter: Meter
+
+    @property
+    def length(self) -> int:
+        """Points of the I-V as executed."""
+        return 2 * self.points - 1 if self.direction == "both" else self.points
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep(Op):
-    """I-V sweep of one source, in the order of ``levels`` (volts)."""
+class ReadCurrent(Op):
+    """Mean of ``samples`` currents at a fixed level."""
 
     source: str
     terminal: str
     name: str
-    levels: tuple[float, ...]
-    nplc: float
-    compliance: float
-    range: float | None
-    delay: float
+    level: Value
+    samples: int
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Op):
+    """I-V sweep of one source, in the order of ``levels`` (V); ``dwell`` s at each level before it is measured."""
+
+    source: str
+    terminal: str
+    name: str
+    levels: tuple[Value, ...]
+    dwell: float
+    meter: Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +172,14 @@ class Wait(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Note(Op):
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat(Op):
     name: str
-    count: int
+    count: Value
     body: tuple[Op, ...]
 
 
@@ -144,36 +194,80 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class ForEach(Op):
-    """Loop over the values of its axes, which advance together.
+    """Loop over the values of an axis.
 
     ``order``: sequential, reversed, shuffled (blocks in random order), interleaved (the trials of ``inner`` and the
     values mixed at random). Random orders come from the run's seed and are stored with every row.
     """
 
-    axes: tuple[Axis, ...]
+    axis: Axis
     order: str
     body: tuple[Op, ...]
     inner: tuple[str, int] | None = None
 
+    @property
+    def passes(self) -> int:
+        return len(self.axis.values) * (self.inner[1] if self.inner else 1)
+
+    def ranges(self) -> Ranges:
+        return {self.axis.name: (min(self.axis.values), max(self.axis.values))}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the latest value of a reading, or its ratio to the latest of ``against``, must fulfil."""
+
+    reading: str
+    against: tuple[str, ...] = ()
+    above: Value | None = None
+    below: Value | None = None
+    near: Value | None = None
+    within: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Until(Op):
+    """A block repeated until ``condition`` holds, at most ``at_most`` times."""
+
+    name: str
+    condition: Condition
+    at_most: int
+    otherwise: str
+    body: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed(Op):
+    """A block under a named exception from a limit, with the reason; its rows carry the flag."""
+
+    exception: str
+    because: str
+    body: tuple[Op, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class EnterState(Op):
-    """From here on rows carry this state; ``verify`` is the reading that proves it (resistance between bounds)."""
+    """From here on rows carry this state, if the latest reading proves it; '$variable' in the name is filled in."""
 
     name: str
-    verify: ReadResistance | None = None
-    above: float | None = None
-    below: float | None = None
+    certificate: Condition | None = None
+    otherwise: str = "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class Judge(Op):
-    """Spike or no spike: ``reading`` against the latest earlier reading of ``against``."""
+    """Spike or not: ``reading`` against the latest earlier reading of ``against``.
+
+    ``kind`` 'ratio' compares their ratio with the threshold, 'resistance' the reading itself (ohm); ``rising`` counts
+    values above it (a successful reset) instead of below.
+    """
 
     name: str
     reading: str
     against: tuple[str, ...]
-    below: float
+    threshold: Value
+    kind: str
+    rising: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +275,8 @@ class Confirm(Op):
     """After a reset the resistance must be back within a fraction of the reference; ``again`` is the retry."""
 
     reading: str
-    against: str
-    within: float
+    against: tuple[str, ...]
+    within: Value
     retry: int
     otherwise: str
     again: tuple[Op, ...]
@@ -280,13 +374,15 @@ def to_plain(value: Any) -> Any:
     return value
 
 
+def bodies(op: Op) -> tuple[Op, ...]:
+    """The operations inside an operation."""
+    if isinstance(op, Repeat | ForEach | Until | Allowed):
+        return op.body
+    return op.again if isinstance(op, Confirm) else ()
+
+
 def walk(ops: tuple[Op, ...]) -> Iterator[Op]:
     """Every operation once, loop bodies and retries included."""
     for op in ops:
         yield op
-        if isinstance(op, Repeat | ForEach):
-            yield from walk(op.body)
-        elif isinstance(op, Confirm):
-            yield from walk(op.again)
-
-
+        yield from walk(bodies(op))

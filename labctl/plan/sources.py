@@ -27,17 +27,17 @@ class Sources:
 
     def __init__(self, bench: BenchDescription) -> None:
         self._bench = bench
-        self._all: list[Source] = []
+        self.all: list[Source] = []
         for connection in bench.wiring.connections:
             if connection.source == "common":
                 continue
             instrument, _, channel = connection.source.partition(".")
             entry = bench.instruments[instrument]
             capabilities = driver_class(entry.driver).capabilities(entry.model, channel)
-            self._all.append(Source(connection.source, connection, dict(capabilities)))
+            self.all.append(Source(connection.source, connection, dict(capabilities)))
 
     def on(self, terminal: str) -> list[Source]:
-        return [s for s in self._all if s.connection.terminal == terminal]
+        return [s for s in self.all if s.connection.terminal == terminal]
 
     def find(self, terminal: str, *abilities: str, where: str = "") -> Source:
         """The source of ``terminal`` with all abilities; failing that, one in series at the other end of the device.
@@ -47,11 +47,15 @@ class Sources:
         """
         if terminal not in {c.terminal for c in self._bench.wiring.connections}:
             known = sorted({c.terminal for c in self._bench.wiring.connections})
-            raise PlanError(f"bench {self._bench.name!r} has no terminal {terminal!r}", where, f"terminals: {', '.join(known)}")
+            raise PlanError(
+                f"bench {self._bench.name!r} has no terminal {terminal!r}",
+                where,
+                f"terminals: {', '.join(known)}",
+            )
         for source in self.on(terminal):
             if source.can(*abilities):
                 return source
-        for source in self._all:
+        for source in self.all:
             if source.connection.isolation == "series" and source.can(*abilities):
                 return source
         raise PlanError(
@@ -66,4 +70,4 @@ class Sources:
 
     def named(self, name: str) -> Source:
         """The source called ``name``, such as 'afg.1'."""
-        return next(s for s in self._all if s.name == name)
+        return next(s for s in self.all if s.name == name)

@@ -1,0 +1,77 @@
+"""Shapes that execution hands to the instruments, and what it makes of what comes back; pure functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from labctl.plan import model as m
+from labctl.store.flags import Flags
+
+
+def outside(op: m.Op) -> dict[str, float | int]:
+    """Loop columns of an operation as they are outside it: NaN for a variable, -1 for an index or counter."""
+    match op:
+        case m.Repeat() | m.Until():
+            return {op.name: -1}
+        case m.ForEach():
+            counter = {op.inner[0]: -1} if op.inner else {}
+            return {op.axis.name: np.nan, f"{op.axis.name}_index": -1, **counter}
+        case _:
+            return {}
+
+
+def staircase(op: m.ReadResistance, window: float) -> Any:
+    """Levels of a resistance reading, shape (length,), V."""
+    low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[op.side]
+    up = np.linspace(low, high, op.points)
+    if op.direction == "both":
+        return np.concatenate([up, up[-2::-1]])
+    return up[::-1] if op.direction == "down" else up
+
+
+def corners(
+    levels: list[float], widths: list[float], base: float, edge: float, gap: float, shape: str
+) -> tuple[list[float], list[float]]:
+    """Corner points (s, V) of one cycle: the pulses one after the other with ``gap`` between their feet.
+
+    A rectangle's width is at half height; triangles and ramps take their width from foot to foot.
+    """
+    times, volts = [0.0], [base]
+
+    def go(duration: float, volt: float) -> None:
+        times.append(times[-1] + duration)
+        volts.append(volt)
+
+    for level, width in zip(levels, widths, strict=True):
+        if shape == "rectangular":
+            go(edge, level)
+            go(width - edge, level)
+            go(edge, base)
+        elif shape == "triangle":
+            go(width / 2, level)
+            go(width / 2, base)
+        else:
+            go(width, level)
+            go(0.0, base)
+        go(gap, base)
+    return times, volts
+
+
+def point_flags(data: Any) -> int:
+    """Flags of a row from the status of its points (rule 5: flagged, never dropped)."""
+    compliance = Flags.COMPLIANCE if data.compliance.any() else 0
+    overflow = Flags.OVERFLOW if data.overflow.any() else 0
+    return int(compliance | overflow)
+
+
+def trace_of(data: Any) -> dict[str, Any]:
+    """The raw points of a sweep as the run file keeps them."""
+    return {
+        "set": data.set,
+        "voltage": data.volts,
+        "current": data.amps,
+        "time": data.time,
+        "status": np.asarray(data.status, np.int64),
+    }

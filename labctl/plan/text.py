@@ -1,0 +1,125 @@
+"""A plan in words, for a terminal."""
+
+from __future__ import annotations
+
+from labctl.plan import model as m
+from labctl.plan.errors import describe
+
+
+def describe_plan(plan: m.Plan) -> list[str]:
+    """Title, cost, envelope, operations as an outline with loops folded, warnings and violations."""
+    lines = [
+        f"{plan.title}  ({plan.protocol} on bench {plan.bench}, seed {plan.seed})",
+        "",
+        f"duration   {duration(plan.cost.duration)} of instrument time",
+        f"pulses     {plan.cost.pulses:g}",
+        "rows       " + ", ".join(f"{count:g} {kind}" for kind, count in plan.cost.rows.items()),
+        "envelope   "
+        + "; ".join(
+            f"{t}: {e.low:g} .. {e.high:g} V, up to {quantity(e.current, 'A')}"
+            for t, e in plan.envelope.items()
+        ),
+        f"hash       {plan.hash[:16]}",
+        "",
+        *outline(plan.ops),
+    ]
+    lines += ["", *(f"decision: {text}" for text in plan.decisions)] if plan.decisions else []
+    lines += ["", *(f"warning: {text}" for text in plan.warnings)] if plan.warnings else []
+    lines += (
+        ["", *(f"VIOLATION: {v.where}: {describe(v)}" for v in plan.violations)] if plan.violations else []
+    )
+    return lines
+
+
+def outline(ops: tuple[m.Op, ...], depth: int = 0) -> list[str]:
+    """One line per operation, bodies indented."""
+    lines = []
+    for op in ops:
+        lines.append("  " * depth + words(op))
+        lines += outline(m.bodies(op), depth + 1)
+    return lines
+
+
+def words(op: m.Op) -> str:
+    """One operation in words."""
+    match op:
+        case m.Arm():
+            return f"arm {op.source}: levels limited to {op.low:g} .. {op.high:g} V"
+        case m.Connect():
+            quiet = f", {', '.join(op.quiet)} off first" if op.quiet else ""
+            relay = f" through {op.line} = {op.level}, {quantity(op.time, 's')}" if op.line else ""
+            return f"connect {op.terminal} to {op.source}{relay}{quiet}" + (
+                f"; operator: {op.operator}" if op.operator else ""
+            )
+        case m.Hold():
+            return f"hold {op.source} at {value(op.level, 'V')}, compliance {quantity(op.compliance, 'A')}"
+        case m.Pulses():
+            parts = " then ".join(f"{value(p.level, 'V')} for {value(p.width, 's')}" for p in op.parts)
+            train = f", {value(op.count, '')} times" if op.count != m.Value(1.0) else ""
+            return (
+                f"pulse {op.terminal} by {op.source}: {parts}{train}{' (' + op.role + ')' if op.role else ''}"
+            )
+        case m.ReadResistance():
+            return f"read {op.name}: {op.length} points inside +-{value(op.window, 'V')} by {op.source}, compliance {quantity(op.meter.compliance, 'A')}"
+        case m.ReadCurrent():
+            return f"read {op.name}: {op.samples} currents at {value(op.level, 'V')} by {op.source}"
+        case m.Sweep():
+            return f"sweep {op.name}: {len(op.levels)} points by {op.source}"
+        case m.Wait():
+            return f"wait {value(op.duration, 's')}"
+        case m.Note():
+            return f"note: {op.text}"
+        case m.Repeat():
+            return f"repeat {value(op.count, '')} times ({op.name}):"
+        case m.ForEach():
+            axis, inner = op.axis, f", with {op.inner[1]} {op.inner[0]}s each" if op.inner else ""
+            span = f"{quantity(min(axis.values), axis.unit)} .. {quantity(max(axis.values), axis.unit)}"
+            return f"for {axis.name} in {len(axis.values)} values {span} ({op.order}{inner}):"
+        case m.Until():
+            return f"until {condition(op.condition)}, at most {op.at_most} times, else {op.otherwise}:"
+        case m.Allowed():
+            return f"under exception {op.exception} ({op.because}):"
+        case m.EnterState():
+            return f"state {op.name}" + (f", proved by {condition(op.certificate)}" if op.certificate else "")
+        case m.Judge():
+            than = "above" if op.rising else "below"
+            return f"{op.name} if {op.reading} {than} {value(op.threshold, 'ohm' if op.kind == 'resistance' else '')} of the latest {' or '.join(op.against)}"
+        case m.Confirm():
+            retry = f"; if not, again up to {op.retry} times:" if op.again else ""
+            return f"confirm {op.reading} within {value(op.within, '')} of {' or '.join(op.against)}, else {op.otherwise}{retry}"
+        case _:
+            return type(op).__name__
+
+
+def condition(c: m.Condition) -> str:
+    """A condition in words."""
+    subject = c.reading + (f" / {' or '.join(c.against)}" if c.against else "")
+    bounds = {"above": c.above, "below": c.below, "near": c.near, "within": c.within}
+    return subject + "".join(
+        f" {name} {value(bound, '')}" for name, bound in bounds.items() if bound is not None
+    )
+
+
+def value(v: m.Value, unit: str) -> str:
+    if not v.name:
+        return quantity(v.constant, unit)
+    return f"${v.name}" if v.scale == 1 else f"${v.name} x {v.scale:g}"
+
+
+def quantity(number: float, unit: str) -> str:
+    """A number with an SI prefix: 0.0001, 's' -> '100 us'."""
+    if number == 0 or not unit:
+        return f"{number:g} {unit}".strip()
+    for power, prefix in ((9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"), (-12, "p")):
+        if abs(number) >= 10.0**power * 0.9999:
+            return f"{number / 10.0**power:.6g} {prefix}{unit}"
+    return f"{number:g} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,89 @@
+"""What a running protocol shows: a progress bar on a terminal, JSON lines for programs, prompts for operator steps."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from labctl.execution.events import Event, StopRun
+from labctl.plan.model import Plan
+
+#: least seconds between two reports
+INTERVAL = 0.2
+
+
+class Watch:
+    """Counts events and hands a report on now and then."""
+
+    def __init__(self, total: float, report: Callable[[int, Event], None]) -> None:
+        self._total = total
+        self._report = report
+        self._start = time.monotonic()
+        self._next = 0.0
+        self.count = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def __call__(self, event: Event) -> None:
+        self.count += 1
+        if self.seconds >= self._next:
+            self._next = self.seconds + INTERVAL
+            self._report(self.count, event)
+
+
+@contextmanager
+def observer(mode: str, plan: Plan) -> Iterator[Watch]:
+    """A watch for ``mode`` 'auto' (bar on a terminal, else nothing), 'json' (lines on stderr) or 'none'."""
+    total = sum(plan.cost.rows.values())
+    if mode == "json":
+        yield Watch(
+            total, lambda count, event: print(_line(count, total, event), file=sys.stderr, flush=True)
+        )
+    elif mode == "auto" and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(plan.title, total=total)
+            watch = Watch(
+                total, lambda count, event: bar.update(task, completed=count, description=_words(event))
+            )
+            yield watch
+            bar.update(task, completed=watch.count)
+    else:
+        yield Watch(total, lambda count, event: None)
+
+
+def _words(event: Event) -> str:
+    state = event.row.get("state", "")
+    return f"{state + ': ' if state else ''}{event.kind}"
+
+
+def _line(count: int, total: float, event: Event) -> str:
+    row: dict[str, Any] = {"events": count, "expected": total, "kind": event.kind}
+    row |= {key: event.row[key] for key in ("time", "step", "state")}
+    return json.dumps(row, default=float)
+
+
+def operator_prompt(confirmed: list[str]) -> Callable[[str], None]:
+    """How operator steps are asked for: already confirmed, on a terminal, or refused."""
+
+    def ask(step: str) -> None:
+        if step in confirmed or "all" in confirmed:
+            return
+        if not sys.stdin.isatty():
+            raise StopRun(
+                f"operator step not confirmed: {step!r}; run on a terminal, or pass --confirm {step!r}"
+            )
+        answer = input(f"Operator: {step}\n  done? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise StopRun(f"operator step refused: {step!r}")
+
+    return ask

@@ -1,0 +1,134 @@
+"""SCPI in messages that always end with the instrument's errors known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyvisa
+
+from drivers.errors import ErrorEntry, InstrumentError, ReplyError
+from drivers.wire import WireInstrument, timed_out
+
+#: error classes of the standard event status register (QYE, DDE, EXE, CME) as SCPI's class numbers
+_EVENT_CLASSES = {
+    32: ErrorEntry(-100, "Command error (event status register; the queue is empty)"),
+    16: ErrorEntry(-200, "Execution error (event status register; the queue is empty)"),
+    8: ErrorEntry(-300, "Device-specific error (event status register; the queue is empty)"),
+    4: ErrorEntry(-400, "Query error (event status register; the queue is empty)"),
+}
+#: power on, user request, request control, operation complete: in the queue, but no errors
+_EVENTS = range(-899, -499)
+#: entries read before a queue is given up as endless (the AFG31000's holds 64)
+_MOST_ENTRIES = 200
+INFINITE = 1e30
+
+
+def parse_float(reply: str) -> float:
+    """A number, also of a count; 9.9E+37 stands for infinity.
+
+    Raises:
+        ValueError
+    """
+    value = float(reply)
+    return float("inf") if value > INFINITE else value
+
+
+def parse_error(reply: str) -> ErrorEntry:
+    """``-222,"Data out of range"`` as an entry.
+
+    Raises:
+        ValueError
+    """
+    code, comma, text = reply.strip().partition(",")
+    if not comma:
+        raise ValueError(f"no error entry: {reply!r}")
+    return ErrorEntry(int(float(code)), text.strip().strip('"'))
+
+
+def block(data: bytes) -> bytes:
+    """Definite-length arbitrary block of IEEE 488.2."""
+    length = str(len(data))
+    return f"#{len(length)}{length}".encode("ascii") + data
+
+
+class ScpiInstrument(WireInstrument):
+    """Commands and queries in one message, closed by ``*ESR?`` and ``SYSTem:ERRor?``.
+
+    One message, one reply: that keeps the instrument's input buffer from overflowing, and no group of settings
+    ends with an error unread.
+    """
+
+    def exchange(self, commands: Sequence[str], queries: Sequence[str] = ()) -> list[str]:
+        """Send ``commands``, then ``queries``, in one message; replies of the queries.
+
+        Headers are given without leading colon.
+
+        Raises:
+            InstrumentError: the instrument reports an error; the message is its ``command``.
+            ReplyError: not one reply per query.
+            pyvisa.VisaIOError: no reply, and no error queued that explains it.
+        """
+        parts = [p if p.startswith("*") else f":{p}" for p in (*commands, *queries)]
+        message = ";".join([*parts, "*ESR?", ":SYST:ERR?"])
+        try:
+            reply = self.ask(message).strip()
+        except pyvisa.VisaIOError as error:
+            if timed_out(error):  # an instrument that drops the rest of a faulty message says so in its queue
+                self.clear_link()
+                self.check_errors(message)
+            raise
+        # the error text comes last, for it may contain semicolons
+        values = reply.split(";", len(queries) + 1)
+        try:
+            events, entry = int(float(values[-2])), parse_error(values[-1])
+        except (ValueError, IndexError):
+            raise ReplyError(self.name, message, reply) from None
+        if len(values) != len(queries) + 2:
+            raise ReplyError(self.name, message, reply)
+        if entry.code or events & sum(_EVENT_CLASSES):
+            self._raise(message, entry, events)
+        return [value.strip() for value in values[:-2]]
+
+    def numbers(self, commands: Sequence[str], queries: Sequence[str]) -> list[float]:
+        """Like ``exchange``, with all replies as numbers.
+
+        Raises:
+            ReplyError: one is none.
+        """
+        replies = self.exchange(commands, queries)
+        try:
+            return [parse_float(reply) for reply in replies]
+        except ValueError:
+            raise ReplyError(self.name, ";".join(queries), ";".join(replies)) from None
+
+    def check_errors(self, command: str = "") -> None:
+        """Empty the error queue.
+
+        Args:
+            command: what was sent before, for the message.
+
+        Raises:
+            InstrumentError: there were errors (events of the range -899 .. -500 are none).
+        """
+        self._raise(command, self._next_error(), 0)
+
+    def _next_error(self) -> ErrorEntry:
+        reply = self.ask(":SYST:ERR?")
+        try:
+            return parse_error(reply)
+        except ValueError:
+            raise ReplyError(self.name, ":SYST:ERR?", reply) from None
+
+    def _raise(self, command: str, entry: ErrorEntry, events: int) -> None:
+        """Raise for ``entry``, for what is behind it in the queue, or for the bits of ``events`` alone."""
+        entries = []
+        for _ in range(_MOST_ENTRIES):
+            if entry.code == 0:
+                break
+            entries.append(entry)
+            entry = self._next_error()
+        errors = [e for e in entries if e.code not in _EVENTS]
+        if not entries:
+            errors = [e for bit, e in _EVENT_CLASSES.items() if events & bit]
+        if errors:
+            raise InstrumentError(self.name, errors, command)

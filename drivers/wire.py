@@ -1,0 +1,127 @@
+"""What the drivers share at the wire: numbers as text, stale replies, time for slow replies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyvisa
+from pymeasure.instruments import Instrument
+
+from drivers.clock import Clock, SystemClock
+from drivers.errors import ReplyError, SafeStateError, SettingError
+
+#: how long a raw socket must be silent before its stale replies count as drained, s
+SILENCE = 0.05
+#: messages read from a socket before it is given up as babbling
+_MOST_STALE = 1000
+
+
+def number(value: float) -> str:
+    """Text of a number with 12 significant digits, shortest form: 1e-9 stays 1e-09.
+
+    Raises:
+        SettingError: the value is not finite.
+    """
+    if not math.isfinite(value):
+        raise SettingError(f"{value} cannot be sent to an instrument")
+    return f"{float(value):.12g}"
+
+
+def within(name: str, value: float, low: float, high: float, unit: str = "") -> float:
+    """``value`` if it lies in [low, high], as a float; never clipped.
+
+    Raises:
+        SettingError: it lies outside or is not a number.
+    """
+    if not low <= value <= high:
+        unit = unit and f" {unit}"
+        raise SettingError(f"{name} {value:g}{unit} is outside {low:g} .. {high:g}{unit}")
+    return float(value)
+
+
+class WireInstrument(Instrument):
+    """PyMeasure instrument whose waits go through an injected clock and whose link can be cleared.
+
+    Args:
+        adapter: PyMeasure adapter, VISA resource name or GPIB address.
+        name: name in messages.
+        clock: what waits are made on; the host's clock by default.
+        visa_library: handed to PyVISA.
+        **kwargs: further PyVISA settings, such as ``timeout`` in ms.
+    """
+
+    #: drivers of sources that can harm have the higher number: made safe first
+    safe_priority = 0
+
+    def __init__(
+        self, adapter: Any, name: str, clock: Clock | None = None, visa_library: Any = "", **kwargs: Any
+    ) -> None:
+        settings = {"read_termination": "\n", "write_termination": "\n", "timeout": 5000, **kwargs}
+        super().__init__(adapter, name, includeSCPI=False, visa_library=visa_library, **settings)
+        self.clock: Clock = clock or SystemClock()
+
+    def wait_for(self, query_delay: float | None = None) -> None:
+        """Wait between a command and its reply, on the injected clock."""
+        if query_delay:
+            self.clock.sleep(query_delay)
+
+    def close(self) -> None:
+        """Close the link."""
+        self.adapter.close()
+
+    def clear_link(self) -> None:
+        """Throw away replies that nobody read: device clear, or reading until silence on a raw socket.
+
+        A reply left over from an interrupted program shifts every later answer by one.
+        """
+        connection = self.adapter.connection
+        if getattr(connection, "resource_class", None) != "SOCKET":
+            connection.clear()
+            return
+        timeout = connection.timeout
+        connection.timeout = SILENCE * 1e3
+        try:
+            for _ in range(_MOST_STALE):
+                connection.read_raw()
+        except pyvisa.VisaIOError as error:
+            if error.error_code != pyvisa.constants.StatusCode.error_timeout:
+                raise
+        else:
+            raise ReplyError(self.name, "", "messages without end")
+        finally:
+            connection.timeout = timeout
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Let replies inside take ``seconds`` longer than the link's ordinary timeout."""
+        connection = self.adapter.connection
+        timeout = connection.timeout
+        connection.timeout = timeout + seconds * 1e3
+        try:
+            yield
+        finally:
+            connection.timeout = timeout
+
+
+def timed_out(error: pyvisa.VisaIOError) -> bool:
+    """Whether a reply did not come, the link itself being alive."""
+    return bool(error.error_code == pyvisa.constants.StatusCode.error_timeout)
+
+
+def attempt(instrument: str, steps: Sequence[tuple[str, Callable[[], object]]]) -> None:
+    """Carry out all ``steps`` (what, how), whether or not those before failed.
+
+    Raises:
+        SafeStateError: names the steps that failed.
+    """
+    failures: list[tuple[str, Exception]] = []
+    for what, step in steps:
+        try:
+            step()
+        except (pyvisa.Error, OSError, UnicodeError) as error:
+            failures.append((what, error))
+    if failures:
+        raise SafeStateError(instrument, failures)

@@ -97,7 +97,9 @@ def make_parameters(settings: Mapping[str, Any] | None = None) -> AabParameters:
     known = {field.name for field in fields(AabParameters)}
     unknown = set(given) - known
     if unknown:
-        raise ValueError(f"AAB device: unknown parameter {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"AAB device: unknown parameter {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}"
+        )
     kind = given.get("kind", "heterojunction")
     if kind not in ("heterojunction", "mos2", "wse2"):
         raise ValueError(f"AAB device: kind {kind!r} is unknown; known are heterojunction, mos2, wse2")

@@ -1,0 +1,217 @@
+"""The AAB transistor: state, its way through time, and the currents on the way (reference part 2b)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_backend.devices.aab.carriers import Lag, Ramp, follow, follow_many, lag_of, split_at_zero, train
+from sim_backend.devices.aab.conduction import channel_current
+from sim_backend.devices.aab.domains import Domains, Steps
+from sim_backend.devices.aab.parameters import AabParameters, spread
+from sim_backend.devices.aab.traps import DeepCycle, Doses, FastCycle, after_deep, after_fast, doses
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: a straight piece of gate-source voltage: duration (s), start (V), end (V)
+Piece = tuple[float, float, float]
+
+
+class DeviceDraws(Protocol):
+    """What the device needs of the bench's random draws."""
+
+    def normal(self, stream: str, channel: int, event: int) -> float:
+        """Standard normal draw of one address."""
+        ...
+
+    def uniform(self, stream: str, channel: int, event: NDArray[np.int64], words: int = ...) -> Floats:
+        """Uniform draws in (0, 1), one per event."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One ramp with everything that depends on its voltages only."""
+
+    ramp: Ramp
+    lag: Lag
+    doses: Doses
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A repeated cycle of gate voltage that the device went through, kept to ask for currents within it."""
+
+    parameters: AabParameters
+    steps: tuple[_Step, ...]
+    count: int
+    felt: Floats  # A at the start of each period; entries beyond its end equal the last
+    fast: FastCycle | Steps
+    deep: DeepCycle
+
+    def states(self, periods: Ints, offsets: Sequence[float]) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """(A, x, D) of the chosen ``periods``, for each of the ascending ``offsets`` (s) into the period."""
+        felt = self.felt[np.minimum(periods, len(self.felt) - 1)]
+        deep: Floats = self.deep.after(periods)
+        start, k, last = 0.0, 0, len(self.steps) - 1
+        for offset in offsets:
+            while k < last and offset >= start + self.steps[k].ramp.duration:
+                step = self.steps[k]
+                felt = follow_many(step.lag, felt)
+                deep = np.asarray(after_deep(self.parameters, step.doses, deep))
+                start += step.ramp.duration
+                k += 1
+            ramp = self.steps[k].ramp
+            into = min(max(offset - start, 0.0), ramp.duration)
+            reached = ramp.start + (ramp.end - ramp.start) * (into / ramp.duration)
+            part = doses(self.parameters, Ramp(into, ramp.start, reached))
+            yield (
+                follow_many(self.steps[k].lag, felt, into),
+                self.fast.at(periods, k, part),
+                np.asarray(after_deep(self.parameters, part, deep)),
+            )
+
+    def channel_current(self, periods: Ints, offsets: Sequence[float], vds: Floats) -> Floats:
+        """Channel current (A), shape (periods, offsets), at drain-source voltages ``vds`` (V), one per offset."""
+        columns = [
+            channel_current(self.parameters, felt, deep, x, v)
+            for (felt, x, deep), v in zip(self.states(periods, offsets), vds, strict=True)
+        ]
+        return np.stack(columns, axis=-1)
+
+
+@dataclass
+class AabTransistor:
+    """One specimen. ``draws`` is needed for spread, flicker and stochastic domains only.
+
+    Attributes:
+        felt: gate voltage that the carriers feel, A (V).
+        x: fraction of trapped domains.
+        deep: deep charge, D (V).
+        oxide: seconds spent at the breakdown voltage; the oxide is ``broken`` for good at ``breakdown_time``.
+    """
+
+    parameters: AabParameters = field(default_factory=AabParameters)
+    draws: DeviceDraws | None = None
+    device: int = 0
+    felt: float = 0.0
+    deep: float = 0.0
+    oxide: float = 0.0
+    _x: float = 0.0
+    _domains: Domains | None = None
+    _readings: int = 0
+
+    terminals = ("gate", "drain", "source")
+
+    def __post_init__(self) -> None:
+        if self.parameters.domains:
+            if self.draws is None:
+                raise ValueError("AAB device: stochastic domains need random draws")
+            self._domains = Domains(self.draws, self.device, self.parameters.domains)
+
+    @classmethod
+    def specimen(cls, nominal: AabParameters, draws: DeviceDraws, device: int) -> AabTransistor:
+        """The ``device``-th specimen of a batch around ``nominal``."""
+        return cls(spread(nominal, draws, device), draws, device)
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    @property
+    def x(self) -> float:
+        """Fraction of trapped domains."""
+        return self._domains.fraction if self._domains else self._x
+
+    @property
+    def broken(self) -> bool:
+        """Whether the gate oxide has broken down."""
+        return self.oxide >= self.parameters.breakdown_time
+
+    def dose(self) -> dict[str, float]:
+        """What judges the treatment."""
+        return {"oxide_seconds": self.oxide, "broken": float(self.broken)}
+
+    def state(self) -> dict[str, Any]:
+        """JSON-serialisable state that ``restore`` takes."""
+        kept: dict[str, Any] = {"felt": self.felt, "deep": self.deep, "oxide": self.oxide, "readings": self._readings}
+        if self._domains is None:
+            return kept | {"x": self._x}
+        d = self._domains
+        return kept | {"trapped": d.trapped.tolist(), "switches": d.switches.tolist(), "need": d.need.tolist()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state saved earlier."""
+        self.felt, self.deep, self.oxide = state["felt"], state["deep"], state["oxide"]
+        self._readings = state["readings"]
+        if self._domains is None:
+            self._x = state["x"]
+        else:
+            self._domains.trapped = np.array(state["trapped"], dtype=bool)
+            self._domains.switches = np.array(state["switches"], dtype=np.int64)
+            self._domains.need = np.array(state["need"], dtype=np.float64)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def hold(self, duration: float, vg: float) -> None:
+        """Constant gate-source voltage (V) for ``duration`` (s)."""
+        self.ramp(duration, vg, vg)
+
+    def ramp(self, duration: float, start: float, end: float) -> None:
+        """Gate-source voltage straight from ``start`` to ``end`` (V) in ``duration`` (s)."""
+        for step in self._steps([(duration, start, end)]):
+            self.felt = follow(step.lag, self.felt)
+            if self._domains:
+                self._domains.apply(step.doses)
+            else:
+                self._x = float(after_fast(step.doses, self._x))
+            self.deep = float(after_deep(self.parameters, step.doses, self.deep))
+            self.oxide += step.doses.oxide
+
+    def run(self, pieces: Sequence[Piece], count: int = 1) -> Passage:
+        """``count`` identical periods of straight pieces; O(pieces + periods until A stands still)."""
+        steps = self._steps(pieces)
+        if not steps:
+            raise ValueError("a period needs at least one piece that takes time")
+        cycle = tuple(step.doses for step in steps)
+        felt = train(tuple(step.lag for step in steps), self.felt, count)
+        deep = DeepCycle(self.parameters, cycle, self.deep, count)
+        fast: FastCycle | Steps
+        if self._domains:
+            fast = self._domains.repeat(cycle, count)
+        else:
+            fast = FastCycle(cycle, self._x)
+            self._x = float(fast.at(np.array(count), 0))
+        self.felt = float(felt[-1])
+        self.deep = float(deep.after(count))
+        self.oxide += count * sum(d.oxide for d in cycle)
+        return Passage(self.parameters, steps, count, felt, fast, deep)
+
+    def _steps(self, pieces: Sequence[Piece]) -> tuple[_Step, ...]:
+        p = self.parameters
+        return tuple(_Step(ramp, lag_of(p, ramp), doses(p, ramp)) for piece in pieces for ramp in split_at_zero(*piece))
+
+    # -- currents --------------------------------------------------------------------------------------------------
+
+    def channel_current(self, vds: float) -> float:
+        """Current into the drain through the channel now (A)."""
+        return float(channel_current(self.parameters, self.felt, self.deep, self.x, vds))
+
+    @property
+    def gate_resistance(self) -> float:
+        """Gate to source (ohm)."""
+        return self.parameters.r_broken if self.broken else self.parameters.r_gate
+
+    def gate_current(self, vg: float, slew: float = 0.0) -> float:
+        """Current into the gate (A) at ``vg`` (V against the source) that changes by ``slew`` (V/s)."""
+        return vg / self.gate_resistance + self.parameters.c_gate * slew
+
+    def flicker(self) -> float:
+        """Relative fluctuation of the current in one reading; a new draw at each call."""
+        if self.draws is None:
+            return 0.0
+        self._readings += 1
+        return self.parameters.flicker * self.draws.normal("aab.flicker", self.device, self._readings)

@@ -1,0 +1,175 @@
+"""Trapped fraction x, deep charge D and oxide dose B: exact updates for ramps (reference part 2b.2).
+
+What a ramp does to them depends on its voltages alone, not on the state, so it is boiled down to five numbers
+(``Doses``). A repeated cycle is then closed form too: on x a period acts as an affine map, on E = exp(D/c) as a
+Moebius map (up: E + s, down: E/(1 + s E)), and powers of both are known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp, sinh
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_backend.devices.aab.carriers import Ramp
+from sim_backend.devices.aab.parameters import AabParameters
+
+Floats = NDArray[np.float64]
+
+_LONG = 1e-5  # of tau_D: longest stretch of periods in which growth and retention are taken apart
+_STANDS_STILL = 1e-12  # V per period
+
+
+@dataclass(frozen=True)
+class Doses:
+    """What one ramp does: probabilities are 1 - exp(-dose)."""
+
+    duration: float  # s
+    capture: float  # dose that fills free domains
+    release: float  # dose that empties trapped domains, retention included
+    up: float  # growth of exp(D/c)
+    down: float  # growth of exp(-D/c)
+    oxide: float  # s at the breakdown voltage
+
+
+def _sinhc(h: float) -> float:
+    return sinh(h) / h if abs(h) > 1e-6 else 1.0 + h * h / 6.0
+
+
+def doses(p: AabParameters, ramp: Ramp) -> Doses:
+    """The five numbers of a ramp of one sign."""
+    low, high = sorted((abs(ramp.start), abs(ramp.end)))
+    middle, half, t = 0.5 * (low + high), 0.5 * (high - low), ramp.duration
+    positive, negative = ramp.start + ramp.end > 0.0, ramp.start + ramp.end < 0.0
+    resting = 1.0 if high <= p.rest_window else max(0.0, p.rest_window - low) / (high - low or 1.0)
+    release = t * resting / p.tau_x
+    capture = 0.0
+    if positive:
+        a = p.capture_scale
+        capture = p.capture_rate / sinh(10.0 / a) * t * sinh(middle / a) * _sinhc(half / a)
+    elif negative:
+        a = p.emission_scale
+        release += p.emission_rate / sinh(10.0 / a) * t * sinh(middle / a) * _sinhc(half / a)
+    deep = t / p.t_deep * exp((middle - p.v_ref_deep) / p.v_scale_deep) * _sinhc(half / p.v_scale_deep)
+    oxide = t * exp((middle - p.v_breakdown) / p.breakdown_scale) * _sinhc(half / p.breakdown_scale)
+    return Doses(t, capture, release, deep if positive else 0.0, deep if negative else 0.0, oxide)
+
+
+def after_fast(d: Doses, x: Floats | float) -> Floats | float:
+    """Trapped fraction after one ramp."""
+    filled = 1.0 - (1.0 - x) * exp(-d.capture) if d.capture else x
+    return filled * exp(-d.release)
+
+
+def after_deep(p: AabParameters, d: Doses, deep: Floats | float) -> Floats | float:
+    """Deep charge (V) after one ramp: half of the retention, growth, limits, the other half."""
+    c, half = p.c_deep, exp(-0.5 * d.duration / p.tau_deep)
+    deep = deep * half
+    if d.up:
+        deep = c * np.logaddexp(deep / c, np.log(d.up))
+    if d.down:
+        deep = -c * np.logaddexp(-deep / c, np.log(d.down))
+    return np.clip(deep, p.deep_min, p.deep_max) * half
+
+
+class FastCycle:
+    """x in a repeated cycle from a given start: after n periods ``fixed + (start - fixed) ratio**n``."""
+
+    def __init__(self, cycle: tuple[Doses, ...], start: float) -> None:
+        self._cycle, self._start = cycle, start
+        self._log_ratio = -sum(d.capture + d.release for d in cycle)
+        # what each capture adds, shrunk by everything that follows it in the period
+        offset, later = 0.0, 0.0
+        for d in reversed(cycle):
+            later += d.release
+            offset += -float(np.expm1(-d.capture)) * exp(-later)
+            later += d.capture
+        self._fixed = offset / -float(np.expm1(self._log_ratio)) if self._log_ratio else 0.0
+
+    def at(self, periods: Floats | NDArray[np.int64], ramp: int, partial: Doses | None = None) -> Floats:
+        """Trapped fraction ``periods`` + the first ``ramp`` ramps (+ part of the next) after the start."""
+        x = np.asarray(self._fixed + (self._start - self._fixed) * np.exp(np.asarray(periods) * self._log_ratio))
+        for d in (*self._cycle[:ramp], *([partial] if partial else [])):
+            x = np.asarray(after_fast(d, x))
+        return x
+
+
+class DeepCycle:
+    """D after n periods of one cycle from a given start: powers of the Moebius map, retention in between.
+
+    Where a limit of D is met, or one period is long, periods are run one by one until D stands still.
+    """
+
+    def __init__(self, p: AabParameters, cycle: tuple[Doses, ...], start: float, count: int) -> None:
+        self._p, self._cycle = p, cycle
+        self._decay = sum(d.duration for d in cycle) / p.tau_deep
+        self._chunk = max(1, min(count, int(_LONG / self._decay)))
+        self._increment = _moebius_increment(cycle)  # the map less the identity: keeps small doses exact
+        self._theta = 2.0 * float(np.arcsinh(0.5 * np.sqrt(np.trace(self._increment))))
+        starts = [start]
+        for _ in range((count - 1) // self._chunk):
+            starts.append(float(self._chunk_end(starts[-1])))
+        self._starts = np.array(starts)
+        explicit = self._decay > _LONG or self._meets_limit()
+        self._steps = self._one_by_one(start, count) if explicit else None
+
+    def after(self, periods: NDArray[np.int64] | int) -> Floats:
+        """D (V) after each number of periods (0 .. count)."""
+        n = np.asarray(periods)
+        if self._steps is not None:
+            return np.asarray(self._steps[np.minimum(n, len(self._steps) - 1)])
+        chunk = np.minimum(n // self._chunk, len(self._starts) - 1)
+        return self._within(self._starts[chunk], n - chunk * self._chunk)
+
+    def _chunk_end(self, start: float) -> Floats:
+        return self._within(np.float64(start), np.int64(self._chunk))
+
+    def _within(self, start: Floats | np.float64, n: NDArray[np.int64] | np.int64) -> Floats:
+        """Half of the retention, all of the growth, the other half: second order in the stretch."""
+        half = np.exp(-0.5 * n * self._decay)
+        a, theta = self._increment, self._theta
+        if not a.any():
+            return np.asarray(start * half * half)
+        e = np.exp(start * half / self._p.c_deep)
+        m = np.maximum(n, 1)
+        q = (
+            1.0 / m
+            if theta == 0.0
+            else (-np.expm1(-theta) * (1.0 + np.exp(-(2.0 * m - 1.0) * theta)) / -np.expm1(-2.0 * m * theta))
+        )
+        grown = ((a[0, 0] + q) * e + a[0, 1]) / (a[1, 0] * e + a[1, 1] + q)
+        return np.asarray(self._p.c_deep * np.log(np.where(n > 0, grown, e)) * half)
+
+    def _meets_limit(self) -> bool:
+        """D moves one way over the periods, so the first and the last period hold its extremes."""
+        p = self._p
+        free = replace(p, deep_min=-np.inf, deep_max=np.inf)
+        for deep in (float(self._starts[0]), float(self._within(self._starts[-1], np.int64(self._chunk)))):
+            for d in self._cycle:
+                if not p.deep_min <= deep <= p.deep_max:
+                    return True
+                deep = float(after_deep(free, d, deep))
+            if not p.deep_min <= deep <= p.deep_max:
+                return True
+        return False
+
+    def _one_by_one(self, start: float, count: int) -> Floats:
+        path = [start]
+        for _ in range(count):
+            deep = path[-1]
+            for d in self._cycle:
+                deep = float(after_deep(self._p, d, deep))
+            path.append(deep)
+            if abs(deep - path[-2]) < _STANDS_STILL:
+                break
+        return np.array(path)
+
+
+def _moebius_increment(cycle: tuple[Doses, ...]) -> Floats:
+    total = np.zeros((2, 2))
+    for d in cycle:
+        for step in (np.array([[0.0, d.up], [0.0, 0.0]]), np.array([[0.0, 0.0], [d.down, 0.0]])):
+            total = total + step + step @ total
+    return total

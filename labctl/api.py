@@ -64,9 +64,7 @@ def prepare(
     loaded = load_protocol(protocol, overrides or {})
     file = find_bench(bench if bench is not None else loaded.bench)
     described = load_bench(file)
-    plan = build_plan(
-        loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow)
-    )
+    plan = build_plan(loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow))
     return Prepared(loaded, described, file, plan, simulate or described.simulated)
 
 
@@ -111,9 +109,7 @@ def run(
             for name, settings in opened.settings().items()
         }
         header = _header(ready, instruments, operator, device, note)
-        with Recorder.create(
-            _run_path(Path(out), ready.plan.protocol), header, _tables(ready.plan)
-        ) as recorder:
+        with Recorder.create(_run_path(Path(out), ready.plan.protocol), header, _tables(ready.plan)) as recorder:
             return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)
 
 

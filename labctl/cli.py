@@ -15,7 +15,7 @@ import typer
 
 app = typer.Typer(
     name="labctl",
-    help="Pulse measurements on neuromorphic devices: declarative protocols, real or simulated benches, honest numbers.",
+    help="Pulse measurements on neuromorphic devices: real or simulated benches, honest numbers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,13 +31,9 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run file (.h5)
 RunsArgument = Annotated[list[Path], typer.Argument(metavar="RUN...", help="run files (.h5)")]
 BenchOption = Annotated[
     str | None,
-    typer.Option(
-        "--bench", "-b", help="bench file or shipped name; without it: the protocol's simulated bench"
-    ),
+    typer.Option("--bench", "-b", help="bench file or shipped name; without it: the protocol's simulated bench"),
 ]
-SimulateOption = Annotated[
-    bool, typer.Option("--simulate", help="run a real bench's file on the simulated backend")
-]
+SimulateOption = Annotated[bool, typer.Option("--simulate", help="run a real bench's file on the simulated backend")]
 SetOption = Annotated[
     list[str],
     typer.Option("--set", metavar="NAME=VALUE", help="override a parameter of the protocol; repeatable"),
@@ -90,7 +86,7 @@ def overrides(pairs: list[str]) -> dict[str, str]:
     return parsed
 
 
-# --- protocols ---------------------------------------------------------------------------------------------------------
+# --- protocols ----------------------------------------------------------------
 
 
 @app.command("list")
@@ -100,9 +96,7 @@ def list_(json_: JsonOption = False) -> None:
 
     entries = catalogue()
     if json_:
-        say_json(
-            {"protocols": [{"name": e.name, "title": e.title, "measures": list(e.measures)} for e in entries]}
-        )
+        say_json({"protocols": [{"name": e.name, "title": e.title, "measures": list(e.measures)} for e in entries]})
         return
     width = max(len(e.name) for e in entries)
     for entry in entries:
@@ -210,7 +204,7 @@ def _refuse(planned: Any) -> None:
         raise RefusedByLimits(planned.violations)
 
 
-# --- runs --------------------------------------------------------------------------------------------------------------
+# --- runs ---------------------------------------------------------------------
 
 
 @app.command()
@@ -267,9 +261,7 @@ def _end(outcome: Any, simulated: bool, seconds: float, json_: bool) -> None:
             }
         )
     else:
-        print(
-            f"{'SIMULATED  ' if simulated else ''}{outcome.status}, {outcome.events} events in {seconds:.1f} s"
-        )
+        print(f"{'SIMULATED  ' if simulated else ''}{outcome.status}, {outcome.events} events in {seconds:.1f} s")
         print(outcome.path)
     if outcome.exit_code:
         fail(outcome.reason, f"what was measured is in {outcome.path}", outcome.exit_code)
@@ -296,15 +288,13 @@ def demo(
         print(outcome.path)
 
 
-# --- run files ---------------------------------------------------------------------------------------------------------
+# --- run files ----------------------------------------------------------------
 
 
 @app.command()
 def analyze(
     runs: RunsArgument,
-    figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="write the figures there")
-    ] = None,
+    figures: Annotated[Path | None, typer.Option("--figures", metavar="DIR", help="write the figures there")] = None,
     json_: JsonOption = False,
 ) -> None:
     """What the protocol's 'analyze' asks for, with intervals."""
@@ -403,9 +393,7 @@ def repair(run_file: RunArgument, json_: JsonOption = False) -> None:
 def export(
     run_file: RunArgument,
     to: Annotated[str, typer.Option("--to", help="csv or parquet")] = "csv",
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder for the tables")] = Path(
-        "."
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder for the tables")] = Path("."),
 ) -> None:
     """Write the tables of a run file as CSV or Parquet."""
     from labctl.store import export as export_tables
@@ -416,7 +404,7 @@ def export(
         print(written)
 
 
-# --- benches -----------------------------------------------------------------------------------------------------------
+# --- benches ------------------------------------------------------------------
 
 
 @bench_app.command("check")
@@ -443,7 +431,8 @@ def bench_check(
         print("SIMULATED")
     for name, identity in findings.identities.items():
         print(
-            f"{name}: {identity['manufacturer']} {identity['model']}, serial {identity['serial']}, firmware {identity['firmware']}"
+            f"{name}: {identity['manufacturer']} {identity['model']}, "
+            f"serial {identity['serial']}, firmware {identity['firmware']}"
         )
     for line in findings.wiring:
         print(line)

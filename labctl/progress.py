@@ -42,9 +42,7 @@ def observer(mode: str, plan: Plan) -> Iterator[Watch]:
     """A watch for ``mode`` 'auto' (bar on a terminal, else nothing), 'json' (lines on stderr) or 'none'."""
     total = sum(plan.cost.rows.values())
     if mode == "json":
-        yield Watch(
-            total, lambda count, event: print(_line(count, total, event), file=sys.stderr, flush=True)
-        )
+        yield Watch(total, lambda count, event: print(_line(count, total, event), file=sys.stderr, flush=True))
     elif mode == "auto" and sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -52,9 +50,7 @@ def observer(mode: str, plan: Plan) -> Iterator[Watch]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(plan.title, total=total)
-            watch = Watch(
-                total, lambda count, event: bar.update(task, completed=count, description=_words(event))
-            )
+            watch = Watch(total, lambda count, event: bar.update(task, completed=count, description=_words(event)))
             yield watch
             bar.update(task, completed=watch.count)
     else:
@@ -79,9 +75,7 @@ def operator_prompt(confirmed: list[str]) -> Callable[[str], None]:
         if step in confirmed or "all" in confirmed:
             return
         if not sys.stdin.isatty():
-            raise StopRun(
-                f"operator step not confirmed: {step!r}; run on a terminal, or pass --confirm {step!r}"
-            )
+            raise StopRun(f"operator step not confirmed: {step!r}; run on a terminal, or pass --confirm {step!r}")
         answer = input(f"Operator: {step}\n  done? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
             raise StopRun(f"operator step refused: {step!r}")

@@ -2,8 +2,8 @@
 
 Fixtures:
 
-* ``simulated_bench``: factory ``open(name_or_text="hnno", **simulation)`` -> ``SimulatedBench`` with the resource manager, the
-  clock and the opened instruments of labctl's own drivers; closed at the end of the test.
+* ``simulated_bench``: factory ``open(base="hnno", **changes)`` -> ``OpenBench`` with the clock and the opened instruments of
+  labctl's own drivers; closed at the end of the test.
 * ``run_protocol``: factory that runs a protocol on its simulated bench in a temporary folder and returns the ``Run``.
 """
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 def bench_file(folder: Path, base: str = "hnno", **changes: Any) -> Path:
     """A copy of a shipped bench file in ``folder`` with nested ``changes`` merged in (``device={"limits": {...}}``)."""
-    from labctl.bench.loading import find_bench
     from ruamel.yaml import YAML
+
+    from labctl.bench.loading import find_bench
 
     yaml = YAML(typ="safe", pure=True)
     data = yaml.load(find_bench(base).read_text(encoding="utf-8"))
@@ -45,7 +46,7 @@ def _merge(into: dict[str, Any], changes: dict[str, Any]) -> None:
 
 @pytest.fixture
 def simulated_bench(tmp_path: Path) -> Iterator[Callable[..., OpenBench]]:
-    """Open a shipped simulated bench, with changes to its file merged in: ``simulated_bench("hnno_t1", simulation={...})``."""
+    """Open a shipped bench, changes to its file merged in: ``simulated_bench("hnno_t1", simulation={...})``."""
     from labctl.bench.loading import load_bench
     from labctl.bench.opening import open_bench, visa_specification
 
@@ -54,9 +55,7 @@ def simulated_bench(tmp_path: Path) -> Iterator[Callable[..., OpenBench]]:
         def opened(base: str = "hnno", seed: int = 1, **changes: Any) -> OpenBench:
             file = bench_file(tmp_path, base, **changes)
             described = load_bench(file)
-            return stack.enter_context(
-                open_bench(described, visa_specification(described, file, True, seed), "test")
-            )
+            return stack.enter_context(open_bench(described, visa_specification(described, file, True, seed), "test"))
 
         yield opened
 
@@ -67,7 +66,9 @@ def run_protocol(tmp_path: Path) -> Callable[..., Run]:
     from labctl import api
     from labctl.store import load_run
 
-    def run(protocol: str | Path, bench: str | Path | None = None, *, set: dict[str, str] | None = None, **options: Any) -> Run:  # noqa: A002
+    def run(
+        protocol: str | Path, bench: str | Path | None = None, *, set: dict[str, str] | None = None, **options: Any
+    ) -> Run:
         outcome = api.run(protocol, bench, overrides=set or {}, out=tmp_path / "runs", **options)
         return load_run(outcome.path)
 

@@ -36,9 +36,7 @@ class InstrumentEntry(_Model):
     address: str
     model: str | None = Field(None, description="model that *IDN? must report")
     serial: str | None = Field(None, description="serial number that *IDN? must report")
-    options: dict[str, Any] = Field(
-        default_factory=dict, description="driver options, such as line frequency"
-    )
+    options: dict[str, Any] = Field(default_factory=dict, description="driver options, such as line frequency")
 
 
 class Relay(_Model):
@@ -84,9 +82,7 @@ class Wiring(_Model):
     connections: tuple[Connection, ...]
     relays: dict[str, Relay] = Field(default_factory=dict)
     triggers: tuple[TriggerLine, ...] = ()
-    limits: dict[str, Volts] = Field(
-        default_factory=dict, description="terminal -> largest |V| the wiring allows"
-    )
+    limits: dict[str, Volts] = Field(default_factory=dict, description="terminal -> largest |V| the wiring allows")
 
     @model_validator(mode="after")
     def _relays_exist(self) -> Wiring:
@@ -136,17 +132,13 @@ class Simulation(_Model):
     """Settings of the simulated bench; they change nothing else."""
 
     model: str = Field("hnno", description="device model of the reference, part 2")
-    parameters: dict[str, Any] = Field(
-        default_factory=dict, description="overrides of model parameters, SI floats"
-    )
+    parameters: dict[str, Any] = Field(default_factory=dict, description="overrides of model parameters, SI floats")
     seed: int = 1
     clock: Literal["virtual", "wall"] = "virtual"
     speed: float = Field(1.0, gt=0, description="wall clock only: virtual seconds per real second")
     noise: bool = True
     state: str | None = Field(None, description="file that keeps the device between runs")
-    faults: dict[str, Any] = Field(
-        default_factory=dict, description="named faults, such as {leads_swapped: true}"
-    )
+    faults: dict[str, Any] = Field(default_factory=dict, description="named faults, such as {leads_swapped: true}")
     options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="per instrument: undocumented details ([?] of the references)"
     )
@@ -173,7 +165,5 @@ class BenchDescription(_Model):
         known = set(self.instruments)
         for c in self.wiring.connections:
             if c.source != "common" and c.source.split(".")[0] not in known:
-                raise ValueError(
-                    f"wiring: {c.source!r} names no instrument of this bench ({', '.join(sorted(known))})"
-                )
+                raise ValueError(f"wiring: {c.source!r} names no instrument of this bench ({', '.join(sorted(known))})")
         return self

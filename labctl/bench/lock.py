@@ -24,9 +24,7 @@ def lock_path(bench: BenchDescription) -> Path | None:
     """Path of the lock file, or None where nothing is shared between processes."""
     if bench.simulated and bench.simulation.state is None:
         return None
-    shared = (
-        [bench.simulation.state] if bench.simulated else sorted(i.address for i in bench.instruments.values())
-    )
+    shared = [bench.simulation.state] if bench.simulated else sorted(i.address for i in bench.instruments.values())
     import platformdirs
 
     digest = hashlib.sha256("\n".join(map(str, shared)).encode()).hexdigest()[:16]

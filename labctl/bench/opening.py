@@ -41,7 +41,8 @@ def driver_class(name: str) -> Any:
     if name not in found:
         raise BenchFileError(
             f"no driver named {name!r} is installed",
-            f"installed drivers: {', '.join(sorted(found)) or 'none'}; a driver is an entry point in the group labctl.drivers",
+            f"installed drivers: {', '.join(sorted(found)) or 'none'}; "
+            "a driver is an entry point in the group labctl.drivers",
         )
     return found[name].load()
 
@@ -157,7 +158,8 @@ def _identify(name: str, entry: InstrumentEntry, instrument: Any) -> dict[str, s
     for key, wanted in (("model", entry.model), ("serial", entry.serial)):
         if wanted is not None and identity.get(key) != wanted:
             raise InstrumentUnavailable(
-                f"instrument {name!r} at {entry.address}: {key} is {identity.get(key)!r}, the bench file says {wanted!r}",
+                f"instrument {name!r} at {entry.address}: "
+                f"{key} is {identity.get(key)!r}, the bench file says {wanted!r}",
                 "check the cable and the address, or correct the bench file",
             )
     return identity

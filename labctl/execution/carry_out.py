@@ -47,8 +47,8 @@ def carry_out(
 ) -> Outcome:
     """Execute ``plan``, record its events, leave the bench safe, finish the run file.
 
-    Raised, after the bench is safe: ``StorageError`` when the file cannot be finished, and bugs. Any other end is in the
-    outcome.
+    Raised, after the bench is safe: ``StorageError`` when the file cannot be finished, and bugs. Any other end is
+    in the outcome.
     """
     bench.tap(recorder.wire)
     executor = Executor(plan, bench, ask_operator)

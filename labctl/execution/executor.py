@@ -96,7 +96,7 @@ class Executor:
         self._count += 1
         return Event(kind, row, trace)
 
-    # --- sources -------------------------------------------------------------------------------------------------
+    # --- sources --------------------------------------------------------------
 
     def _arm(self, op: m.Arm) -> Iterator[Event]:
         self._bench.channel(op.source).limit(op.low, op.high)
@@ -114,9 +114,7 @@ class Executor:
             self._clock.sleep(op.time)
         self._bench.channel(op.source).output(True)
         self._switched[op.terminal] += 1
-        yield self._event(
-            "route", op, terminal=op.terminal, position=op.source, operations=self._switched[op.terminal]
-        )
+        yield self._event("route", op, terminal=op.terminal, position=op.source, operations=self._switched[op.terminal])
 
     def _hold(self, op: m.Hold) -> Iterator[Event]:
         self._bench.channel(op.source).source(op.level.at(self._variables), op.compliance)
@@ -164,7 +162,7 @@ class Executor:
             true_extreme=extreme,
         )
 
-    # --- readings ------------------------------------------------------------------------------------------------
+    # --- readings -------------------------------------------------------------
 
     def _read(self, op: m.ReadResistance) -> Iterator[Event]:
         data = self._measure(op, staircase(op, op.window.at(self._variables)))
@@ -219,9 +217,7 @@ class Executor:
             points=len(op.levels),
         )
 
-    def _measure(
-        self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, levels: Any, dwell: float = 0.0
-    ) -> Any:
+    def _measure(self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, levels: Any, dwell: float = 0.0) -> Any:
         channel = self._bench.channel(op.source)
         meter = op.meter
         channel.configure_read(meter.compliance, range_=meter.range, nplc=meter.nplc, delay=meter.delay)
@@ -231,7 +227,7 @@ class Executor:
         self._clock.sleep(op.duration.at(self._variables))
         yield from ()
 
-    # --- loops ---------------------------------------------------------------------------------------------------
+    # --- loops ----------------------------------------------------------------
 
     def _repeat(self, op: m.Repeat) -> Iterator[Event]:
         for trial in range(round(op.count.at(self._variables))):
@@ -273,7 +269,7 @@ class Executor:
             return [order[i] for i in generator.permutation(len(order))]
         return order
 
-    # --- judgements ----------------------------------------------------------------------------------------------
+    # --- judgements -----------------------------------------------------------
 
     def _enter(self, op: m.EnterState) -> Iterator[Event]:
         self._state = self._filled(op.name)
@@ -284,9 +280,7 @@ class Executor:
             latest = self._latest(op, (certificate.reading,))
             value, flag = latest.value, latest.flags & ~self._flags
             passed = self._holds(op, certificate)
-            low, high = (
-                np.nan if v is None else v.at(self._variables) for v in (certificate.above, certificate.below)
-            )
+            low, high = (np.nan if v is None else v.at(self._variables) for v in (certificate.above, certificate.below))
         yield self._event("state", op, flag, name=self._state, passed=passed, value=value, low=low, high=high)
         if not passed:
             self._fall_short(
@@ -331,7 +325,8 @@ class Executor:
         self._fall_short(
             op,
             op.otherwise,
-            f"the reset does not work: {op.reading} is {ratio:.3g} of {' or '.join(op.against)}, not within {within:.0%}",
+            f"the reset does not work: {op.reading} is {ratio:.3g} of {' or '.join(op.against)}, "
+            f"not within {within:.0%}",
         )
 
     def _holds(self, op: m.Op, condition: m.Condition) -> bool:

@@ -23,9 +23,7 @@ from labctl.protocol import steps as s
 from labctl.protocol.describe import describe_step
 
 
-def build_plan(
-    protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()
-) -> m.Plan:
+def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()) -> m.Plan:
     """Lower, bound and cost ``protocol`` on ``bench``; violations of limits are listed in the plan, not raised.
 
     Raises:
@@ -108,9 +106,7 @@ class Lowering:
             s.Spike: self._spike,
             s.Confirm: self._confirm,
             s.Use: lambda step, node, _: list(self.block(step.steps)),
-            s.Allow: lambda step, node, _: [
-                m.Allowed(node, step.exception, step.because, self.block(step.do))
-            ],
+            s.Allow: lambda step, node, _: [m.Allowed(node, step.exception, step.because, self.block(step.do))],
         }
 
     def block(self, steps: Sequence[s.Step]) -> tuple[m.Op, ...]:
@@ -133,7 +129,7 @@ class Lowering:
             self.nodes.append(m.Node(describe_step(step), str(step.where)))
         return self._node_of[step.path]
 
-    # --- values --------------------------------------------------------------------------------------------------
+    # --- values ---------------------------------------------------------------
 
     def _value(self, quantity: s.Quantity | s.Ref | int | float) -> m.Value:
         """A number or a loop variable; fields are turned into voltages."""
@@ -152,9 +148,7 @@ class Lowering:
             return quantity.value
         if isinstance(quantity, int):
             return float(quantity)
-        raise PlanError(
-            f"'{what}' cannot be the variable of a loop", str(step.where), "give a number or a parameter"
-        )
+        raise PlanError(f"'{what}' cannot be the variable of a loop", str(step.where), "give a number or a parameter")
 
     def _length(self) -> float:
         if self._bench.device.length is None:
@@ -164,7 +158,7 @@ class Lowering:
             )
         return self._bench.device.length
 
-    # --- stimuli -------------------------------------------------------------------------------------------------
+    # --- stimuli --------------------------------------------------------------
 
     def _pulse(self, step: s.Pulse, node: int, _: Sequence[s.Step]) -> list[m.Op]:
         part = m.Part(self._value(step.level), self._value(step.width))
@@ -173,9 +167,7 @@ class Lowering:
     def _train(self, step: s.Train, node: int, _: Sequence[s.Step]) -> list[m.Op]:
         parts = tuple(m.Part(self._value(shot.level), self._value(shot.width)) for shot in step.shots)
         gap = m.Value(0.0) if step.gap is None else self._value(step.gap)
-        return self._drive(
-            step, node, parts, self._value(step.count), step.shape, gap, self._optional(step.period)
-        )
+        return self._drive(step, node, parts, self._value(step.count), step.shape, gap, self._optional(step.period))
 
     def _drive(
         self,
@@ -190,9 +182,7 @@ class Lowering:
         abilities = ("pulse",) if len(parts) == 1 and shape == "rectangular" else ("pulse", "arbitrary")
         source = self._sources.find(step.at, *abilities, where=str(step.where))
         edge = (
-            source.capabilities["pulse"]["default_edge"]
-            if step.edge is None
-            else self._number(step.edge, step, "edge")
+            source.capabilities["pulse"]["default_edge"] if step.edge is None else self._number(step.edge, step, "edge")
         )
         role = step.role or ""
         pulses = m.Pulses(
@@ -223,7 +213,7 @@ class Lowering:
             ops += [*self._routes.connect(partner, node), m.Hold(node, partner.name, m.Value(0.0), expected)]
         return ops
 
-    # --- readings ------------------------------------------------------------------------------------------------
+    # --- readings -------------------------------------------------------------
 
     def _meter(self, step: s.Read | s.Sweep) -> m.Meter:
         compliance = step.compliance
@@ -297,9 +287,7 @@ class Lowering:
             assert isinstance(step.stop, s.Quantity | s.Ref)
             start, stop = (self._value(end) for end in (step.start, step.stop))
             if start.name or stop.name:
-                raise PlanError(
-                    "the ends of a sweep cannot be variables of a loop", str(step.where), "use 'values'"
-                )
+                raise PlanError("the ends of a sweep cannot be variables of a loop", str(step.where), "use 'values'")
             if step.points is not None:
                 count = round(self._number(step.points, step, "points"))
             else:
@@ -309,7 +297,7 @@ class Lowering:
             levels = [m.Value(float(v)) for v in spaced(start.constant, stop.constant, count)]
         return tuple(levels + levels[-2::-1] if step.mode == "cyclic" else levels)
 
-    # --- loops ---------------------------------------------------------------------------------------------------
+    # --- loops ----------------------------------------------------------------
 
     def _looped(self, steps: Sequence[s.Step]) -> tuple[m.Op, ...]:
         """A body that may run again: lowered for the route it starts with in every pass."""
@@ -345,16 +333,15 @@ class Lowering:
     def _for(self, step: s.For, node: int, _: Sequence[s.Step]) -> list[m.Op]:
         if self._units.setdefault(step.variable, step.unit) != step.unit:
             raise PlanError(
-                f"${step.variable} is in {step.unit or 'no unit'} here and in {self._units[step.variable] or 'no unit'} elsewhere",
+                f"${step.variable} is in {step.unit or 'no unit'} here "
+                f"and in {self._units[step.variable] or 'no unit'} elsewhere",
                 str(step.where),
                 "one name, one unit: it is a column of the data",
             )
         axis = m.Axis(step.variable, step.unit, tuple(v.value for v in step.values))
         if step.order != "interleaved":
             return [
-                m.ForEach(
-                    node, axis, step.order, self._counted(step.variable, step, lambda: self._looped(step.do))
-                )
+                m.ForEach(node, axis, step.order, self._counted(step.variable, step, lambda: self._looped(step.do)))
             ]
         inner = step.do[0]
         if len(step.do) != 1 or not isinstance(inner, s.Repeat):
@@ -375,7 +362,7 @@ class Lowering:
         body = self._counted(step.name, step, lambda: self._looped(step.do))
         return [m.Until(node, step.name, self._condition(step.condition), at_most, step.otherwise, body)]
 
-    # --- judgements ----------------------------------------------------------------------------------------------
+    # --- judgements -----------------------------------------------------------
 
     def _condition(self, condition: Any) -> m.Condition:
         return m.Condition(
@@ -422,9 +409,7 @@ class Lowering:
         threshold = step.above if rising else step.below
         assert threshold is not None
         kind = "resistance" if threshold.unit == "ohm" else "ratio"
-        return [
-            m.Judge(node, step.label, step.source, tuple(step.against), self._value(threshold), kind, rising)
-        ]
+        return [m.Judge(node, step.label, step.source, tuple(step.against), self._value(threshold), kind, rising)]
 
     def _confirm(self, step: s.Confirm, node: int, before: Sequence[s.Step]) -> list[m.Op]:
         again = step.again or since_reset(before)
@@ -438,11 +423,7 @@ class Lowering:
         entry = dict(self._routes.now)
         ops = self._looped(again) if retry else ()
         self._routes.now = {t: x for t, x in entry.items() if self._routes.now.get(t) == x}
-        return [
-            m.Confirm(
-                node, step.reset, tuple(step.against), self._value(step.within), retry, step.otherwise, ops
-            )
-        ]
+        return [m.Confirm(node, step.reset, tuple(step.against), self._value(step.within), retry, step.otherwise, ops)]
 
 
 def since_reset(steps: Sequence[s.Step]) -> tuple[s.Step, ...]:

@@ -1,7 +1,7 @@
 """Predicted duration, pulses and rows of a plan, from the instruments' timings; loops are multiplied, not expanded.
 
-Timings come from the drivers' capabilities: ``sweep.point_time(nplc, delay, range)`` and the fixed times of a call. What a
-retry may add is not counted: the figure is for a run in which every reset works.
+Timings come from the drivers' capabilities. What a retry may add is not counted: the figure is for a run in which
+every reset works.
 """
 
 from __future__ import annotations

@@ -45,9 +45,7 @@ def describe(violation: Violation) -> str:
     """One sentence: value, limit, whose limit it is, and by how much it is missed."""
     limit, unit = violation.limit, _UNITS.get(violation.limit.quantity, "")
     relation = (
-        "below the minimum"
-        if violation.value < limit.value and limit.quantity in _MINIMA
-        else "beyond the limit"
+        "below the minimum" if violation.value < limit.value and limit.quantity in _MINIMA else "beyond the limit"
     )
     by = abs(abs(violation.value) - limit.value)
     return (

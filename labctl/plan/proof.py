@@ -87,9 +87,7 @@ class Prover:
         widths = [part.width.bounds(ranges) for part in op.parts]
         shortest, longest = min(w[0] for w in widths), max(w[1] for w in widths)
         if shortest < able["min_width"]:
-            self._violate(
-                op, "width", op.source, "minimum pulse width of the model", able["min_width"], shortest
-            )
+            self._violate(op, "width", op.source, "minimum pulse width of the model", able["min_width"], shortest)
         if longest > able["max_width"]:
             self._violate(op, "width", op.source, "maximum pulse width", able["max_width"], longest)
         if op.edge > shortest:
@@ -98,15 +96,11 @@ class Prover:
             needed = sum(w[1] + op.edge for w in widths) + op.gap.bounds(ranges)[1] * (len(widths) - 1)
             shortest_period = op.period.bounds(ranges)[0]
             if count > 1 and shortest_period < needed:
-                self._violate(
-                    op, "period", op.source, "period that holds its pulses", needed, shortest_period
-                )
+                self._violate(op, "period", op.source, "period that holds its pulses", needed, shortest_period)
 
     def _read(self, op: m.ReadResistance, ranges: m.Ranges) -> None:
         window = max(map(abs, op.window.bounds(ranges)))
-        low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[
-            op.side
-        ]
+        low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[op.side]
         self._steady(op, (low, high), "read current")
         where = self._nodes[op.node].where
         gentle = self._limits.read_voltage
@@ -114,18 +108,13 @@ class Prover:
             self._warn(
                 f"{where}: read window {window:g} V may disturb the device: reads should stay within {gentle:g} V"
             )
-        if (
-            self._bench.device.resistance
-            and op.meter.compliance < 2 * window / self._bench.device.resistance[0]
-        ):
+        if self._bench.device.resistance and op.meter.compliance < 2 * window / self._bench.device.resistance[0]:
             self._warn(
                 f"{where}: compliance {op.meter.compliance:g} A is less than twice the largest current expected "
                 f"({window / self._bench.device.resistance[0]:.3g} A): readings may be clipped (F9)"
             )
 
-    def _steady(
-        self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, ends: tuple[float, float], quantity: str
-    ) -> None:
+    def _steady(self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, ends: tuple[float, float], quantity: str) -> None:
         self._voltage(op, op.terminal, ends, quantity, op.meter.compliance)
         self._instrument_window(op, op.source, "sweep", max(map(abs, ends)))
 
@@ -140,9 +129,7 @@ class Prover:
     ) -> None:
         """Hold the worst voltage and current on ``terminal`` against every limit; ``pulses`` None: a steady level."""
         worst = max(ends, key=abs)
-        current = (
-            abs(worst) / self._bench.device.resistance[0] if self._bench.device.resistance else float("inf")
-        )
+        current = abs(worst) / self._bench.device.resistance[0] if self._bench.device.resistance else float("inf")
         current = min(current, compliance) if compliance is not None else current
         seen = self.result.envelope.get(terminal, m.Extent(0.0, 0.0, 0.0))
         self.result.envelope[terminal] = m.Extent(

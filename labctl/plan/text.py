@@ -16,8 +16,7 @@ def describe_plan(plan: m.Plan) -> list[str]:
         "rows       " + ", ".join(f"{count:g} {kind}" for kind, count in plan.cost.rows.items()),
         "envelope   "
         + "; ".join(
-            f"{t}: {e.low:g} .. {e.high:g} V, up to {quantity(e.current, 'A')}"
-            for t, e in plan.envelope.items()
+            f"{t}: {e.low:g} .. {e.high:g} V, up to {quantity(e.current, 'A')}" for t, e in plan.envelope.items()
         ),
         f"hash       {plan.hash[:16]}",
         "",
@@ -25,9 +24,7 @@ def describe_plan(plan: m.Plan) -> list[str]:
     ]
     lines += ["", *(f"decision: {text}" for text in plan.decisions)] if plan.decisions else []
     lines += ["", *(f"warning: {text}" for text in plan.warnings)] if plan.warnings else []
-    lines += (
-        ["", *(f"VIOLATION: {v.where}: {describe(v)}" for v in plan.violations)] if plan.violations else []
-    )
+    lines += ["", *(f"VIOLATION: {v.where}: {describe(v)}" for v in plan.violations)] if plan.violations else []
     return lines
 
 
@@ -56,11 +53,10 @@ def words(op: m.Op) -> str:
         case m.Pulses():
             parts = " then ".join(f"{value(p.level, 'V')} for {value(p.width, 's')}" for p in op.parts)
             train = f", {value(op.count, '')} times" if op.count != m.Value(1.0) else ""
-            return (
-                f"pulse {op.terminal} by {op.source}: {parts}{train}{' (' + op.role + ')' if op.role else ''}"
-            )
+            return f"pulse {op.terminal} by {op.source}: {parts}{train}{' (' + op.role + ')' if op.role else ''}"
         case m.ReadResistance():
-            return f"read {op.name}: {op.length} points inside +-{value(op.window, 'V')} by {op.source}, compliance {quantity(op.meter.compliance, 'A')}"
+            window, limit = value(op.window, "V"), quantity(op.meter.compliance, "A")
+            return f"read {op.name}: {op.length} points inside +-{window} by {op.source}, compliance {limit}"
         case m.ReadCurrent():
             return f"read {op.name}: {op.samples} currents at {value(op.level, 'V')} by {op.source}"
         case m.Sweep():
@@ -83,10 +79,12 @@ def words(op: m.Op) -> str:
             return f"state {op.name}" + (f", proved by {condition(op.certificate)}" if op.certificate else "")
         case m.Judge():
             than = "above" if op.rising else "below"
-            return f"{op.name} if {op.reading} {than} {value(op.threshold, 'ohm' if op.kind == 'resistance' else '')} of the latest {' or '.join(op.against)}"
+            threshold = value(op.threshold, "ohm" if op.kind == "resistance" else "")
+            return f"{op.name} if {op.reading} {than} {threshold} of the latest {' or '.join(op.against)}"
         case m.Confirm():
             retry = f"; if not, again up to {op.retry} times:" if op.again else ""
-            return f"confirm {op.reading} within {value(op.within, '')} of {' or '.join(op.against)}, else {op.otherwise}{retry}"
+            reference, within = " or ".join(op.against), value(op.within, "")
+            return f"confirm {op.reading} within {within} of {reference}, else {op.otherwise}{retry}"
         case _:
             return type(op).__name__
 
@@ -95,9 +93,7 @@ def condition(c: m.Condition) -> str:
     """A condition in words."""
     subject = c.reading + (f" / {' or '.join(c.against)}" if c.against else "")
     bounds = {"above": c.above, "below": c.below, "near": c.near, "within": c.within}
-    return subject + "".join(
-        f" {name} {value(bound, '')}" for name, bound in bounds.items() if bound is not None
-    )
+    return subject + "".join(f" {name} {value(bound, '')}" for name, bound in bounds.items() if bound is not None)
 
 
 def value(v: m.Value, unit: str) -> str:

@@ -134,7 +134,7 @@ class Executor:
                 levels[0], base, widths[0], op.edge, period if count > 1 else None, count
             )
         else:
-            times, volts = corners(levels, widths, base, op.edge, op.gap.at(self._variables), op.shape)
+            times, volts = corners(levels, widths, base, op.edge or 0.0, op.gap.at(self._variables), op.shape)
             programmed = channel.prepare_waveform(times, volts, period, count)
         channel.output(True)
         self._bench.true_extremes()

@@ -181,9 +181,7 @@ class Lowering:
     ) -> list[m.Op]:
         abilities = ("pulse",) if len(parts) == 1 and shape == "rectangular" else ("pulse", "arbitrary")
         source = self._sources.find(step.at, *abilities, where=str(step.where))
-        edge = (
-            source.capabilities["pulse"]["default_edge"] if step.edge is None else self._number(step.edge, step, "edge")
-        )
+        edge = None if step.edge is None else self._number(step.edge, step, "edge")
         role = step.role or ""
         pulses = m.Pulses(
             node,

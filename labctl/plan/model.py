@@ -90,14 +90,14 @@ class Part:
 class Pulses(Op):
     """``count`` cycles of one or more pulses from ``base``; a single pulse has count 1.
 
-    ``gap`` is the pause after each pulse, foot to foot; ``period`` (s) replaces the gap after the last one.
+    ``edge`` None is the instrument's own, nanoseconds. ``gap`` is the pause after each pulse, foot to foot; ``period`` (s) replaces the gap after the last one.
     """
 
     source: str
     terminal: str
     parts: tuple[Part, ...]
     base: Value
-    edge: float
+    edge: float | None
     gap: Value
     period: Value | None
     count: Value
@@ -109,7 +109,7 @@ class Pulses(Op):
         """Seconds from cycle to cycle, given the loop variables."""
         if self.period is not None:
             return self.period.at(variables)
-        edges = self.edge if self.shape == "rectangular" else 0.0
+        edges = self.edge or 0.0 if self.shape == "rectangular" else 0.0
         return sum(part.width.at(variables) + edges + self.gap.at(variables) for part in self.parts)
 
 

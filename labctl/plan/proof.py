@@ -10,6 +10,7 @@ the device does (F1, F2); a current is that voltage over the smallest resistance
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from labctl.bench.description import BenchDescription
 from labctl.plan import model as m
@@ -82,7 +83,7 @@ class Prover:
             None,
             pulses=times * count * len(op.parts),
         )
-        self._instrument_window(op, op.source, "pulse", max(map(abs, ends)))
+        self._instrument_window(op, op.source, "pulse", (min(ends), max(ends)))
         able = self._capability(op.source, "pulse")
         widths = [part.width.bounds(ranges) for part in op.parts]
         shortest, longest = min(w[0] for w in widths), max(w[1] for w in widths)
@@ -90,10 +91,11 @@ class Prover:
             self._violate(op, "width", op.source, "minimum pulse width of the model", able["min_width"], shortest)
         if longest > able["max_width"]:
             self._violate(op, "width", op.source, "maximum pulse width", able["max_width"], longest)
-        if op.edge > shortest:
-            self._violate(op, "edge", op.source, "edge within the pulse width", shortest, op.edge)
+        edge = op.edge or 0.0
+        if edge > shortest:
+            self._violate(op, "edge", op.source, "edge within the pulse width", shortest, edge)
         if op.period is not None:
-            needed = sum(w[1] + op.edge for w in widths) + op.gap.bounds(ranges)[1] * (len(widths) - 1)
+            needed = sum(w[1] + edge for w in widths) + op.gap.bounds(ranges)[1] * (len(widths) - 1)
             shortest_period = op.period.bounds(ranges)[0]
             if count > 1 and shortest_period < needed:
                 self._violate(op, "period", op.source, "period that holds its pulses", needed, shortest_period)
@@ -116,7 +118,7 @@ class Prover:
 
     def _steady(self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, ends: tuple[float, float], quantity: str) -> None:
         self._voltage(op, op.terminal, ends, quantity, op.meter.compliance)
-        self._instrument_window(op, op.source, "sweep", max(map(abs, ends)))
+        self._instrument_window(op, op.source, "sweep", ends)
 
     def _voltage(
         self,
@@ -164,13 +166,15 @@ class Prover:
         asked = f"; --allow {fitting[0]} asks for its exception" if fitting else ""
         self._violate(op, "voltage", "device", f"{terminal} against common{asked}", limit, worst)
 
-    def _instrument_window(self, op: m.Op, source: str, ability: str, worst: float) -> None:
-        window = self._capability(source, ability)["window"]
-        if worst > window:
-            self._violate(op, "voltage", source, "largest open-circuit voltage", window, worst)
+    def _instrument_window(self, op: m.Op, source: str, ability: str, ends: tuple[float, float]) -> None:
+        low, high = self._capability(source, ability)["window"]
+        if ends[0] < low:
+            self._violate(op, "voltage", source, "lowest open-circuit voltage", abs(low), ends[0])
+        if ends[1] > high:
+            self._violate(op, "voltage", source, "highest open-circuit voltage", high, ends[1])
 
-    def _capability(self, source: str, ability: str) -> dict[str, float]:
-        capability: dict[str, float] = self._sources.named(source).capabilities[ability]
+    def _capability(self, source: str, ability: str) -> dict[str, Any]:
+        capability: dict[str, Any] = self._sources.named(source).capabilities[ability]
         return capability
 
     def _violate(self, op: m.Op, quantity: str, whose: str, name: str, limit: float, value: float) -> None:

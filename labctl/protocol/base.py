@@ -30,9 +30,7 @@ def _listed(raw: Any) -> Any:
 
 
 _NAME_SCHEMA = {"type": "string", "pattern": rf"^\$?{IDENTIFIER}$"}
-Name = Annotated[
-    str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=60), WithJsonSchema(_NAME_SCHEMA)
-]
+Name = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$", max_length=60), WithJsonSchema(_NAME_SCHEMA)]
 Names = Annotated[
     tuple[Name, ...],
     BeforeValidator(_listed),
@@ -40,6 +38,8 @@ Names = Annotated[
     WithJsonSchema({"anyOf": [_NAME_SCHEMA, {"type": "array", "minItems": 1, "items": _NAME_SCHEMA}]}),
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+TEMPLATE = object()  #: marks a text that may hold '$name'
+Template = Annotated[str, StringConstraints(min_length=1, max_length=2000), TEMPLATE]
 Levels = dict[Name, Level]
 Otherwise = Literal["stop", "continue", "flag"]
 Role = Literal["set", "reset", "probe", "erase"]
@@ -59,6 +59,7 @@ class Part(BaseModel):
     """Base of every piece of a protocol: immutable, closed, defaults validated like texts of a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=True)
+    internal: ClassVar[frozenset[str]] = frozenset()  #: fields that loading fills in, never keys of a file
 
 
 class Step(Part):
@@ -66,6 +67,7 @@ class Step(Part):
 
     verb: ClassVar[str] = ""
     main: ClassVar[str | None] = None  #: field (its spelling in the file) that may stand alone after the verb
+    internal: ClassVar[frozenset[str]] = frozenset({"where", "path"})
 
     where: Where = Field(default=NOWHERE, exclude=True, repr=False)
     #: keys from the root of the file, a stable id
@@ -92,4 +94,5 @@ class Step(Part):
         return {"verb": self.verb, **handler(self)}
 
 
-Steps = Annotated[tuple[SerializeAsAny[Step], ...], WithJsonSchema({"$ref": "#/$defs/steps"})]
+BLOCK = WithJsonSchema({"$ref": "#/$defs/steps"})  #: marks a field that holds steps
+Steps = Annotated[tuple[SerializeAsAny[Step], ...], BLOCK]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from labctl.protocol.base import Name, Otherwise, Part, Step, Steps, Text, given, needed
+from labctl.protocol.base import Name, Otherwise, Part, Step, Steps, Template, Text, given, needed
 from labctl.protocol.outcomes import Condition
 from labctl.protocol.values import IDENTIFIER, Count, CountOrNone, Quantity, Time
 
@@ -35,6 +35,8 @@ class For(Step):
     """A block of steps for each value of one variable: ``for: {field: $fields}``."""
 
     verb: ClassVar[str] = "for"
+    main: ClassVar[str | None] = "values"
+    internal: ClassVar[frozenset[str]] = Step.internal | {"variable"}
 
     variable: Name = needed("name of the variable, '$name' in the block")
     values: tuple[Quantity, ...] = needed("what it takes, in this order", min_length=1)
@@ -53,9 +55,11 @@ class For(Step):
 class Vary(Part):
     """The variable that a bounded search moves: halving of its range by the sign of (quantity - near)."""
 
+    internal: ClassVar[frozenset[str]] = frozenset({"variable"})
+
     variable: Name = needed("name of the variable, '$name' in the block")
-    start: Quantity = needed("one end of the range")
-    stop: Quantity = needed("the other end")
+    start: Quantity = needed("one end of the range", alias="from")
+    stop: Quantity = needed("the other end", alias="to")
     spacing: Literal["linear", "log"] = given("linear", "how the range is halved")
 
 
@@ -63,10 +67,11 @@ class Until(Step):
     """A block repeated until a condition holds, at most so many times."""
 
     verb: ClassVar[str] = "until"
+    main: ClassVar[str | None] = "condition"
 
     condition: Condition = needed("what ends the loop, asked after each round")
     at_most: Count = needed("bound on the rounds")
-    vary: Vary | None = given(None, "search: the variable that moves, and its range", alias="vary")
+    vary: Vary | None = given(None, "search: the variable that moves, and its range")
     name: Name = given("attempt", "name of the counter in the data")
     do: Steps = needed("the steps", min_length=1)
     otherwise: Otherwise = given("stop", "if the bound is reached first", alias="else")
@@ -96,6 +101,7 @@ class Use(Step):
 
     verb: ClassVar[str] = "use"
     main: ClassVar[str | None] = "protocol"
+    internal: ClassVar[frozenset[str]] = Step.internal | {"title", "steps"}
 
     protocol: Text = needed("name in the catalogue, or a path relative to this file")
     settings: dict[str, Any] = given({}, "parameter of the other protocol -> value", alias="set")
@@ -120,4 +126,4 @@ class Note(Step):
     verb: ClassVar[str] = "note"
     main: ClassVar[str | None] = "text"
 
-    text: Text = needed("the remark; may hold '$variable'")
+    text: Template = needed("the remark; may hold '$variable'")

@@ -117,9 +117,7 @@ def events(text: str, file: str) -> Iterator[Any]:
         where = Where(file, mark.line + 1, mark.column + 1) if mark else Where(file, 1, 1)
         problem = " ".join(str(error.problem or error.context or "not YAML").split())
         tab = "\\t" in problem or "\t" in text.splitlines()[where.line - 1 : where.line]
-        hint = (
-            "indent with spaces, not tabs" if tab else "check indentation, brackets, quotes and colons here"
-        )
+        hint = "indent with spaces, not tabs" if tab else "check indentation, brackets, quotes and colons here"
         raise ProtocolError(f"not YAML: {problem}", where, hint) from None
     except YAMLError as error:
         problem = " ".join(str(error).split())

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from labctl.protocol.base import Name, Names, Otherwise, Part, Step, Steps, Text, given, needed
+from labctl.protocol.base import Name, Names, Otherwise, Part, Step, Steps, Template, given, needed
 from labctl.protocol.values import Bound, Current, Drop, Fraction, Points, Resistance, Retries, Window
 
 
@@ -70,7 +70,7 @@ class State(Step):
     verb: ClassVar[str] = "state"
     main: ClassVar[str | None] = "name"
 
-    name: Text = needed("label in the column 'state' of all that follows; may hold '$variable'")
+    name: Template = needed("label in the column 'state' of all that follows; may hold '$variable'")
     prepare: Steps = given((), "steps that bring the device there")
     verify: Verify | None = given(None, "the certificate; without it the state is only a label")
     otherwise: Otherwise = given("stop", "if the certificate fails", alias="else")

@@ -36,9 +36,7 @@ class Read(Step):
     samples: Count = given(1, "current: samples that are averaged")
     interval: Duration | None = given(None, "current: time between samples; as fast as they come if left out")
     nplc: Periods = given(1, "integration time in power-line periods")
-    delay: Time | None = given(
-        None, "settling time before each measurement; the instrument's own if left out"
-    )
+    delay: Time | None = given(None, "settling time before each measurement; the instrument's own if left out")
     range: Range = given("auto", "current range")
     compliance: Current = given("100 uA", "current limit")
     label: Name = given("", "name of the reading: 'resistance' or 'current' if left out", alias="as")
@@ -54,9 +52,7 @@ class Read(Step):
     def _one_kind(self) -> Read:
         if (self.resistance is None) == (self.current is None):
             raise ValueError("give 'resistance' or 'current', the terminal to read")
-        alien = (
-            {"bias", "samples", "interval"} if self.resistance else {"window", "points", "side", "direction"}
-        )
+        alien = {"bias", "samples", "interval"} if self.resistance else {"window", "points", "side", "direction"}
         if wrong := sorted(alien & self.model_fields_set):
             raise ValueError(f"'{wrong[0]}' does not belong to the reading of a {self.kind}")
         return self
@@ -92,9 +88,7 @@ class Sweep(Step):
     @model_validator(mode="after")
     def _levels_once(self) -> Sweep:
         line = self.start is not None and self.stop is not None
-        if line == bool(self.values) or (
-            self.values and (self.start or self.stop or self.points or self.step)
-        ):
+        if line == bool(self.values) or (self.values and (self.start or self.stop or self.points or self.step)):
             raise ValueError("give 'from' and 'to' with 'points' or 'step', or the list 'values', not both")
         if line and (self.points is None) == (self.step is None):
             raise ValueError("give 'points' or 'step'")

@@ -31,6 +31,7 @@ class Request(Part):
     request: ClassVar[str] = ""
     #: field -> kinds of rows that it may name: resistance, current, sweep, sample, spike
     reads: ClassVar[Reads] = {}
+    internal: ClassVar[frozenset[str]] = frozenset({"where"})
     inherits: ClassVar[bool] = False  #: takes 'of', 'over' and 'per' from the latest 'probability'
 
     where: Where = Field(default=NOWHERE, exclude=True, repr=False)
@@ -66,6 +67,7 @@ class _OfProbability(Request):
     """Base of what is computed from a probability curve."""
 
     reads: ClassVar[Reads] = {"of": ("spike",)}
+    internal: ClassVar[frozenset[str]] = frozenset({"where"})
     inherits: ClassVar[bool] = True
 
     of: Name | None = given(None, "outcome that is counted")

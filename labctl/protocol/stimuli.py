@@ -65,9 +65,7 @@ class Train(Step):
         if alone == bool(self.pulses) or (self.pulses and (self.level or self.width)):
             raise ValueError("give 'level' and 'width' of one pulse, or 'pulses', not both")
         if self.gap is None and (self.period is None or len(self.pulses) > 1):
-            raise ValueError(
-                "give 'gap', the pause after each pulse" + ("" if self.pulses else ", or 'period'")
-            )
+            raise ValueError("give 'gap', the pause after each pulse" + ("" if self.pulses else ", or 'period'"))
         if self.gap is not None and self.period is not None and not self.pulses:
             raise ValueError("give 'gap' or 'period' of a single pulse, not both")
         if isinstance(self.period, Quantity):

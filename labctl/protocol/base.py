@@ -22,7 +22,8 @@ from pydantic import (
     model_serializer,
 )
 
-from labctl.protocol.values import IDENTIFIER, NOWHERE, Level, Where
+from labctl.protocol.errors import NOWHERE, Where
+from labctl.protocol.values import IDENTIFIER, Level
 
 
 def _listed(raw: Any) -> Any:
@@ -58,7 +59,9 @@ def needed(about: str, **more: Any) -> Any:
 class Part(BaseModel):
     """Base of every piece of a protocol: immutable, closed, defaults validated like texts of a file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, validate_default=True, defer_build=True
+    )
     internal: ClassVar[frozenset[str]] = frozenset()  #: fields that loading fills in, never keys of a file
 
 

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from labctl.protocol.base import BLOCK, TEMPLATE, Part
-from labctl.protocol.errors import ProtocolError, nearest
+from labctl.protocol.errors import ProtocolError, Where, nearest
 from labctl.protocol.names import Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence, find
-from labctl.protocol.values import REFERENCE, Ref, Where
+from labctl.protocol.values import REFERENCE, Ref
 
 P = TypeVar("P", bound=Part)
 

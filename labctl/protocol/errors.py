@@ -1,11 +1,26 @@
-"""The one error of the language: what is wrong, where, what to do."""
+"""Places in files, and the one error of the language: what is wrong, where, what to do."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from labctl.protocol.values import Where
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Place of a node in its file, counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+NOWHERE = Where("<code>", 0, 0)
 
 
 class ProtocolError(ValueError):
@@ -57,3 +72,11 @@ def excerpt(text: str, where: Where) -> str:
     start = max(0, where.column - 60)
     line = lines[where.line - 1][start : start + 100].replace("\t", " ")
     return f"{line}\n{' ' * (where.column - 1 - start)}^"
+
+
+def shorten(raw: Any) -> str:
+    """``repr`` in at most 60 characters, for messages."""
+    if isinstance(raw, int) and abs(raw) > 10**18:
+        return "a number of more than 18 digits"
+    shown = repr(raw)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labctl.protocol import units
-from labctl.protocol.errors import ProtocolError, nearest
-from labctl.protocol.values import Quantity, Ref, Where
+from labctl.protocol.errors import ProtocolError, Where, nearest
+from labctl.protocol.values import Quantity, Ref
 
 #: what ``$name`` may stand for
 Bound = Quantity | Ref | str | tuple[Quantity, ...] | tuple[str, ...]

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl.protocol.errors import ProtocolError, excerpt
-from labctl.protocol.values import Where
+from labctl.protocol.errors import ProtocolError, Where, excerpt
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40

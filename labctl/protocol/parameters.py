@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.protocol import units
-from labctl.protocol.errors import ProtocolError, nearest
+from labctl.protocol.errors import NOWHERE, ProtocolError, Where, nearest, shorten
 from labctl.protocol.names import Bound, Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence
-from labctl.protocol.values import IDENTIFIER, NOWHERE, REFERENCE, Quantity, Ref, Where, shorten
+from labctl.protocol.values import IDENTIFIER, REFERENCE, Quantity, Ref
 
 MAX_VALUES = 10_000
 PARAMETER_KEYS = ("value", "about", "min", "max", "choices")

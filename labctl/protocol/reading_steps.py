@@ -10,7 +10,7 @@ from typing import Any
 from labctl.protocol import sources
 from labctl.protocol.base import Step
 from labctl.protocol.building import build, describe_field, file_fields, is_block
-from labctl.protocol.errors import ProtocolError, nearest
+from labctl.protocol.errors import ProtocolError, Where, nearest, shorten
 from labctl.protocol.names import Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence, plain
@@ -29,7 +29,7 @@ from labctl.protocol.steps import (
     Until,
     Vary,
 )
-from labctl.protocol.values import IDENTIFIER, Quantity, Ref, Where, shorten
+from labctl.protocol.values import IDENTIFIER, Quantity, Ref
 
 MAX_USES = 10  # depth of protocols that use protocols
 

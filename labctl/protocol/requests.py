@@ -11,15 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from labctl.protocol.base import Name, Names, Part, Text, given, needed
-from labctl.protocol.values import (
-    NOWHERE,
-    Count,
-    CountOrNone,
-    Fraction,
-    Level,
-    Resistance,
-    Where,
-)
+from labctl.protocol.errors import NOWHERE, Where
+from labctl.protocol.values import Count, CountOrNone, Fraction, Level, Resistance
 
 Reads = dict[str, tuple[str, ...]]
 Label = "a loop variable, the name of a repeat, or 'state'"

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from labctl.protocol.errors import ProtocolError, nearest
+from labctl.protocol.errors import ProtocolError, Where, nearest
 from labctl.protocol.nodes import Mapping, decode, parse
-from labctl.protocol.values import Where
 
 SUFFIXES = (".yaml", ".yml")
 

@@ -6,11 +6,12 @@ A step is data; nothing here knows an instrument.
 from __future__ import annotations
 
 from labctl.protocol.base import Part, Step
+from labctl.protocol.errors import NOWHERE, Where
 from labctl.protocol.flow import Allow, For, Note, Repeat, Route, Until, Use, Vary, Wait
 from labctl.protocol.outcomes import Condition, Confirm, ResistanceCheck, Spike, State, Verify
 from labctl.protocol.readings import Read, Sample, Sweep
 from labctl.protocol.stimuli import Bias, Pulse, Shot, Train
-from labctl.protocol.values import NOWHERE, Quantity, Ref, Where
+from labctl.protocol.values import Quantity, Ref
 
 __all__ = [
     "NOWHERE", "VERBS", "Allow", "Bias", "Condition", "Confirm", "For", "Note", "Part", "Pulse", "Quantity",

@@ -16,6 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from labctl.protocol import units
+from labctl.protocol.errors import shorten
 
 REFERENCE = r"\$[A-Za-z_][A-Za-z0-9_]*"
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -48,21 +49,6 @@ class Ref:
 
     def __str__(self) -> str:
         return f"${self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Place of a node in its file, counted from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-NOWHERE = Where("<code>", 0, 0)
 
 
 def _expected(dimensions: tuple[str, ...], words: tuple[str, ...]) -> str:
@@ -177,14 +163,6 @@ def _whole(least: int, most: int = 2**40) -> _Rule:
 
     number = {"type": "number", "multipleOf": 1, "minimum": least, "maximum": most}
     return _Rule(read, {"anyOf": [number, {"type": "string", "pattern": f"^{REFERENCE}$"}]})
-
-
-def shorten(raw: Any) -> str:
-    """``repr`` in at most 60 characters, for messages."""
-    if isinstance(raw, int) and abs(raw) > 10**18:
-        return "a number of more than 18 digits"
-    shown = repr(raw)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 Level = Annotated[Quantity | Ref, _value("V", "V/m")]  #: volts, or a field along the channel

@@ -1,0 +1,365 @@
+"""Write a run while it happens: every acknowledged event is on its way to the disk before the next one starts."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from labctl.store import content as c
+from labctl.store.errors import StorageError, storage_error
+from labctl.store.files import journal_of
+from labctl.store.header import Header, canonical, now, storable
+from labctl.store.journal import JournalWriter, Tag, pack_block, record
+from labctl.store.tables import Column, RowLayout, check_name, row_layouts
+
+BLOCK_PIECES = 2048  # pieces (rows, traces, messages) after which a block of the chain is closed,
+BLOCK_BYTES = 1 << 20  # or bytes, whichever comes first
+ROWS_PER_RECORD = 16384
+ENDINGS = ("complete", "stopped", "failed")
+_TRACE, _WIRE = -1, -2  # streams of a block beside the kinds of row
+
+_Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int]
+
+
+class Recorder:
+    """The one writer of a run file. Not to be shared between threads.
+
+    State is committed by one assignment after each write; whatever interrupts an operation before that (disk full,
+    Ctrl+C) is taken back, in the file and here, before the next one starts.
+    """
+
+    def __init__(self, path: Path, identity: c.Identity, sync_interval: float | None) -> None:
+        """Use :meth:`create`."""
+        self.path = path
+        self.journal = journal_of(path)
+        self._layouts = {layout.kind: layout for layout in identity.layouts}
+        self._sync_interval = sync_interval
+        self._events = self._wires = self._traces = 0
+        self._strings = [""]
+        self._codes = {"": 0}
+        self._trace_layouts: list[c.TraceLayout] = []
+        self._trace_codes: dict[Any, int] = {}
+        self._history = [c.Status(identity.header["started"], "running")]
+        # The open block of the chain: link before it, counts at its start, its pieces by stream, their bytes.
+        self._link = c.first_link(identity)
+        self._start = c.Counts()
+        self._pieces: list[tuple[int, bytes]] = []
+        self._bytes = 0
+        self._definitions: list[bytes] = []  # records that the next one needs before it
+        first = record(Tag.IDENTITY, identity.canonical) + record(Tag.STATUS, canonical(self._history[0].as_dict()))
+        self._writer = JournalWriter(self.journal, first)
+        self._dirty = False
+        self._commit()
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        header: Header,
+        tables: Mapping[str, Mapping[str, Column | str]],
+        *,
+        sync_interval: float | None = 5.0,
+    ) -> Self:
+        """Start a run. Nothing may be there yet: neither the run file nor a journal of it.
+
+        sync_interval: what is acknowledged reaches the disk itself (fsync) at least this often (s) while events come;
+        None leaves that to the operating system. Raises StorageError.
+        """
+        path = Path(path)
+        identity = c.Identity(uuid.uuid4().hex, header.as_dict(), row_layouts(tables))
+        if path.exists():
+            raise StorageError(
+                f"{path}: there is a file of this name already", "Choose another name: run files are never overwritten."
+            )
+        try:
+            return cls(path, identity, sync_interval)
+        except FileExistsError:
+            raise StorageError(
+                f"{journal_of(path)}: another run is being written under this name, or one was cut off",
+                f"Choose another name; if the run was cut off: labctl repair {journal_of(path)}",
+            ) from None
+        except OSError as error:
+            raise storage_error(error, journal_of(path), "starting the run file") from error
+
+    @property
+    def events(self) -> int:
+        """Events acknowledged so far."""
+        return self._mark[1]
+
+    def append(self, kind: str, row: Mapping[str, Any], trace: Mapping[str, npt.ArrayLike] | None = None) -> int:
+        """Record one event; its number. When this returns, the event is acknowledged: it survives kill -9.
+
+        row: column -> value; a column left out takes its default. trace: equally long one-dimensional arrays.
+        ValueError or TypeError: kind, column, value or trace that the tables do not have; StorageError: the disk.
+        """
+        layout = self._layout(kind, row)
+        self._begin()
+        get = row.get
+        values = [get(name, default) for name, default in layout.defaults]
+        for i in layout.text:
+            values[i] = self._code(values[i])
+        for i, enum in layout.enums:
+            values[i] = enum.get(values[i], values[i])
+        points = b"" if trace is None else self._trace(kind, trace)
+        event = self._events
+        try:
+            packed = layout.struct.pack(event, self._wires, self._traces if points else -1, *values)
+        except (struct.error, TypeError, OverflowError):
+            raise _misfit(layout, values) from None
+        self._write(record(Tag.EVENT + layout.index, packed + points))
+        self._events = event + 1
+        self._pieces.append((layout.index, packed))
+        if points:
+            self._traces += 1
+            self._pieces.append((_TRACE, points))
+        self._bytes += len(packed) + len(points)
+        self._commit()
+        return event
+
+    def extend(self, kind: str, columns: Mapping[str, Any]) -> range:
+        """Record many events of one kind at once, all or none; their numbers.
+
+        columns: equally long arrays, and scalars that hold for every row. Errors as for :meth:`append`.
+        """
+        layout = self._layout(kind, columns)
+        lengths = {len(v) for v in columns.values() if np.ndim(v) == 1}
+        if len(lengths) != 1:
+            raise ValueError(f"{kind}: one length of the columns is needed, not {sorted(lengths)}")
+        n = lengths.pop()
+        self._begin()
+        first = self._events
+        rows = np.empty(n, layout.dtype)
+        rows["event"] = np.arange(first, first + n)
+        rows["wire"], rows["trace"] = self._wires, -1
+        for name, default in layout.defaults:
+            _fill(rows, name, self._encoded(layout.columns[name], columns.get(name, default)), kind)
+        parts = [rows[i : i + ROWS_PER_RECORD].tobytes() for i in range(0, n, ROWS_PER_RECORD)]
+        self._write(*(record(Tag.ROWS + layout.index, part) for part in parts))
+        self._events += n
+        self._pieces += [(layout.index, part) for part in parts]
+        self._bytes += rows.nbytes
+        self._commit()
+        return range(first, first + n)
+
+    def wire(self, t: float, instrument: str, direction: str, data: bytes) -> None:
+        """Log a message on the wire: time (s), instrument, direction (a short word: write, read, ...), its bytes."""
+        self._begin()
+        message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
+        self._write(record(Tag.WIRE, message))
+        self._wires += 1
+        self._pieces.append((_WIRE, message))
+        self._bytes += len(message)
+        self._commit()
+
+    def finish(
+        self, status: str, reason: str = "", instruments_after: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Path:
+        """End the run: the run file is made from the journal, and the journal removed. Returns the run file's path.
+
+        status: complete, stopped or failed. StorageError: the journal stays, with every acknowledged event.
+        """
+        from labctl.store.convert import convert
+
+        if status not in ENDINGS:
+            raise ValueError(f"a run ends {', '.join(ENDINGS)}; not {status!r}")
+        after = storable(dict(instruments_after or {}))
+        entry = c.Status(now(), status, storable(reason), after)
+        try:
+            self._begin()
+            self._write(record(Tag.STATUS, canonical(entry.as_dict())))
+            self._history.append(entry)
+            self._commit()
+            self._close_block()
+            self._writer.sync()
+            convert(self.journal, self.path)
+        except (OSError, StorageError) as error:
+            raise self._kept(error) from error
+        self._writer.remove()
+        return self.path
+
+    def close(self) -> None:
+        """Leave the run as a kill would: the journal stays with what was acknowledged. Harmless after ``finish``."""
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _layout(self, kind: str, row: Mapping[str, Any]) -> RowLayout:
+        layout = self._layouts.get(kind)
+        if layout is None:
+            raise ValueError(f"no table {kind!r}; there are {', '.join(self._layouts)}")
+        if not row.keys() <= layout.given:
+            unknown = ", ".join(repr(name) for name in row if name not in layout.given)
+            raise ValueError(f"table {kind} has no column {unknown} that a row could give")
+        return layout
+
+    def _code(self, text: Any) -> int:
+        """Number of a text in the run's table of strings; a new one is defined ahead of the record that uses it."""
+        code = self._codes.get(text)
+        if code is not None:
+            return code
+        if not isinstance(text, str):
+            raise TypeError(f"text is needed, not {text!r}")
+        if "\0" in text:
+            raise ValueError(f"HDF5 cannot hold text with a NUL: {text!r}")
+        encoded = text.encode()
+        code = len(self._strings)
+        self._definitions.append(record(Tag.STRING, code.to_bytes(4, "little") + encoded))
+        self._strings.append(text)
+        self._codes[text] = code
+        return code
+
+    def _trace(self, kind: str, trace: Mapping[str, npt.ArrayLike]) -> bytes:
+        """A trace's bytes; a new combination of channels is defined ahead."""
+        arrays = [np.asarray(a) for a in trace.values()]
+        key = (kind, *trace, *(a.dtype.str for a in arrays))
+        code = self._trace_codes.get(key)
+        if code is None:
+            code = self._define_trace(key, kind, trace, arrays)
+        n = len(arrays[0]) if arrays[0].ndim == 1 else -1
+        for array in arrays:
+            if array.shape != (n,):
+                shapes = [a.shape for a in arrays]
+                raise ValueError(f"{kind}: a trace's arrays are one-dimensional and equally long; not {shapes}")
+        if sys.byteorder == "big" or any(a.dtype.byteorder == ">" for a in arrays):
+            arrays = [a.astype(a.dtype.newbyteorder("<")) for a in arrays]
+        return c.TRACE.pack(code, n) + b"".join([a.tobytes() for a in arrays])
+
+    def _define_trace(self, key: Any, kind: str, trace: Mapping[str, Any], arrays: list[npt.NDArray[Any]]) -> int:
+        if not arrays:
+            raise ValueError(f"{kind}: a trace has at least one array")
+        for name, array in zip(trace, arrays, strict=True):
+            check_name(name)
+            if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+                raise TypeError(f"{kind}: the trace's array {name!r} is of {array.dtype}; numbers are needed")
+        channels = tuple((name, a.dtype.newbyteorder("<").str) for name, a in zip(trace, arrays, strict=True))
+        layout = c.TraceLayout(kind, channels)
+        code = len(self._trace_layouts)
+        self._definitions.append(record(Tag.TRACE_LAYOUT, code.to_bytes(2, "little") + canonical(layout.as_dict())))
+        self._trace_layouts.append(layout)
+        self._trace_codes[key] = code
+        return code
+
+    def _encoded(self, column: Column, values: Any) -> Any:
+        """Values of a column as numbers: text by code, names of an enum by value."""
+        enum = column.enum or {}
+        if np.ndim(values) == 0:
+            return self._code(values) if column.is_text else enum.get(values, values)
+        if column.is_text:
+            return [self._code(v) for v in values]
+        return [enum.get(v, v) for v in values] if enum else values
+
+    def _begin(self) -> None:
+        """Start an operation, on firm ground."""
+        if self._dirty:
+            self._recover()
+        try:
+            if self._sync_interval is not None:
+                self._writer.sync_older_than(self._sync_interval)
+        except OSError as error:
+            raise self._failed(error) from error
+        if len(self._pieces) >= BLOCK_PIECES or self._bytes >= BLOCK_BYTES:
+            self._close_block()
+        self._dirty = True
+
+    def _write(self, *records: bytes) -> None:
+        try:
+            self._writer.write(b"".join((*self._definitions, *records)))
+        except OSError as error:
+            with contextlib.suppress(OSError):  # then the reader finds a torn tail, and drops it
+                self._recover()
+            raise self._failed(error) from error
+        self._definitions = []
+
+    def _commit(self) -> None:
+        """All done: one assignment, so that nothing can come between."""
+        self._mark: _Mark = (
+            self._writer.size, self._events, self._wires, self._traces,
+            len(self._strings), len(self._trace_layouts), len(self._history),
+            self._link, self._start, self._pieces, len(self._pieces), self._bytes,
+        )  # fmt: skip
+        self._dirty = False
+
+    def _recover(self) -> None:
+        """Back to the last commit."""
+        (
+            size, self._events, self._wires, self._traces, strings, layouts, history,
+            self._link, self._start, self._pieces, pieces, self._bytes,
+        ) = self._mark  # fmt: skip
+        for text in self._strings[strings:]:
+            self._codes.pop(text, None)
+        self._trace_codes = {key: code for key, code in self._trace_codes.items() if code < layouts}
+        del self._strings[strings:], self._trace_layouts[layouts:], self._history[history:], self._pieces[pieces:]
+        self._definitions = []
+        self._writer.cut(size)
+        self._dirty = False
+
+    def _close_block(self) -> None:
+        """Close the open block of the chain and write its link."""
+        self._dirty = True
+        end = c.Counts(
+            self._events, self._wires, self._traces, len(self._strings), len(self._trace_layouts), len(self._history)
+        )
+        streams: dict[int, list[bytes]] = {stream: [] for stream in (*range(len(self._layouts)), _TRACE, _WIRE)}
+        for stream, piece in self._pieces:
+            streams[stream].append(piece)
+        text = c.text_stream(
+            self._strings[self._start.strings :],
+            self._trace_layouts[self._start.trace_layouts :],
+            self._history[self._start.history :],
+        )
+        block = c.Block(end, c.digest(self._link, [*map(b"".join, streams.values()), text]))
+        self._write(record(Tag.BLOCK, pack_block(block)))
+        self._link, self._start, self._pieces, self._bytes = block.digest, end, [], 0
+        self._commit()
+
+    def _failed(self, error: OSError) -> StorageError:
+        return storage_error(error, self.journal, f"writing event {self.events}", f"; {self._safe()}.")
+
+    def _kept(self, error: OSError | StorageError) -> StorageError:
+        """Why the run file could not be made, and where the events are."""
+        if isinstance(error, StorageError):
+            return StorageError(error.message, error.hint)
+        then = f"; {self._safe()}. Then: labctl repair {self.journal}"
+        return storage_error(error, self.path, "making the run file", then)
+
+    def _safe(self) -> str:
+        return f"all {self.events} acknowledged events are kept in {self.journal}"
+
+
+def _misfit(layout: RowLayout, values: list[Any]) -> TypeError:
+    """The first column whose value its type cannot hold."""
+    for (name, _), value in zip(layout.defaults, values, strict=True):
+        column = layout.columns[name]
+        try:
+            RowLayout(0, "", {name: column}).struct.pack(value)
+        except (struct.error, TypeError, OverflowError) as error:
+            return TypeError(f"{layout.kind}.{name} ({column.dtype}) cannot hold {value!r}: {error}")
+    return TypeError(f"{layout.kind}: a row that cannot be packed: {values!r}")
+
+
+def _fill(rows: npt.NDArray[np.void], name: str, values: Any, kind: str) -> None:
+    """Put a column's values into rows; TypeError rather than a changed value."""
+    given, target = np.asarray(values), rows.dtype[name]
+    fits = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}[target.kind]
+    if given.dtype.kind in fits:
+        with np.errstate(over="ignore"):
+            rows[name] = given
+        lost = given != rows[name] if target.kind != "f" else np.isfinite(given) != np.isfinite(rows[name])
+        if not np.any(lost):
+            return
+    raise TypeError(f"{kind}.{name} ({target}) cannot hold {values!r}")

@@ -45,6 +45,7 @@ class Circuit:
         self.terminals: tuple[str, str] = device.terminals
         self.ports: dict[str, Port] = {}
         self.extremes = {name: Extremes() for name in self.terminals}
+        self._recent = {name: Extremes() for name in self.terminals}
         self._ends = self.terminals[::-1] if swapped else self.terminals
         self._cables: dict[str, list[tuple[Port, float]]] = {name: [] for name in self.terminals}
         self._grounded: set[str] = set()
@@ -57,7 +58,7 @@ class Circuit:
         self._retry_repeat = 0  # periods to go one by one before the device is offered many again
         self._declined = 1
 
-    # -- wiring ----------------------------------------------------------------------------------------------------
+    # -- wiring ----------------------------------------------------------------------------------------------
 
     def port(self, name: str) -> Port:
         """The port of that name; made when asked for first."""
@@ -116,7 +117,7 @@ class Circuit:
             self._retire(port, player)
         self._retry_repeat, self._declined = 0, 1
 
-    # -- what instruments and tests ask -----------------------------------------------------------------------------
+    # -- what instruments and tests ask ----------------------------------------------------------------------
 
     def true_voltage(self, terminal: str) -> float:
         """Voltage (V) of a device terminal against common now; a floating terminal follows the other one."""
@@ -135,6 +136,13 @@ class Circuit:
             port.player.seek(self.clock.now)
         return port.player.emf()
 
+    def take_extremes(self) -> dict[str, float]:
+        """Terminal -> voltage (V) of the largest magnitude since the last call."""
+        self._record(self._now())
+        taken = {name: max(seen.lowest, seen.highest, key=abs) for name, seen in self._recent.items()}
+        self._recent = {name: Extremes() for name in self.terminals}
+        return taken
+
     def port_voltage(self, port: Port) -> float:
         terminal = self.terminal_of(port)
         return self.emf_of(port) if terminal is None else self.true_voltage(terminal)
@@ -152,7 +160,7 @@ class Circuit:
     def flicker(self) -> float:
         return self.device.flicker()
 
-    # -- integration ------------------------------------------------------------------------------------------------
+    # -- integration -----------------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Bring the device up to ``clock.now``."""
@@ -255,10 +263,14 @@ class Circuit:
         return over
 
     def _record(self, solution: Solution) -> None:
-        self.extremes[self._ends[0]].include(solution.first, solution.current)
-        self.extremes[self._ends[1]].include(solution.second, solution.current)
+        self._include(self._ends[0], solution.first, solution.current)
+        self._include(self._ends[1], solution.second, solution.current)
 
-    # -- many periods at once ---------------------------------------------------------------------------------------
+    def _include(self, terminal: str, voltage: float, current: float) -> None:
+        self.extremes[terminal].include(voltage, current)
+        self._recent[terminal].include(voltage, current)
+
+    # -- many periods at once --------------------------------------------------------------------------------
 
     def _repeat(self, end: float) -> bool:
         """Offer the device all whole periods until ``end``; False when it must go segment by segment."""
@@ -280,9 +292,9 @@ class Circuit:
         self._declined = 1
         steady, moving = (1, 0) if port.source in self._first else (0, 1)
         level = (first, second)[steady].emf
-        self.extremes[self._ends[steady]].include(level, done.largest_current)
+        self._include(self._ends[steady], level, done.largest_current)
         for voltage in (done.lowest, done.highest):
-            self.extremes[self._ends[moving]].include(level + voltage * (1 if steady else -1), done.largest_current)
+            self._include(self._ends[moving], level + voltage * (1 if steady else -1), done.largest_current)
         player.skip(done.periods)
         self._time = min(end, player.start + player.cycle * wave.period)
         self._retire(port, player)

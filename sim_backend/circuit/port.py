@@ -34,7 +34,7 @@ class Port:
     def drive(self, emf: float, resistance: float, limit: float = inf, limit_delay: float = 0.0) -> None:
         """Constant EMF behind ``resistance`` from now on, abs(current) <= ``limit``; replaces what was playing.
 
-        Whenever the current would exceed the limit, the EMF is still held for ``limit_delay`` before the limit loop acts.
+        When the current would exceed the limit, the EMF still holds for ``limit_delay`` before the limit loop acts.
         """
         self._circuit.settle()
         self.emf, self.limit, self.limit_delay = emf, limit, limit_delay
@@ -85,7 +85,7 @@ class Port:
         """
         return self._circuit.flicker()
 
-    # -- for the circuit --------------------------------------------------------------------------------------------
+    # -- for the circuit -------------------------------------------------------------------------------------
 
     def rest(self, emf: float) -> None:
         """The waveform is over; ``emf`` (V) holds."""

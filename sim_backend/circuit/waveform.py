@@ -42,7 +42,7 @@ class Waveform:
 
 
 def pulse(level: float, base: float, width: float, edge: float, rest: float = 0.0) -> Waveform:
-    """Trapezoid from ``base`` to ``level`` (V); ``width`` at half height, ``edge`` 0-100 % (s), then ``rest`` (s) at base."""
+    """Trapezoid from ``base`` to ``level`` (V): ``width`` at half height, ``edge`` 0-100 %, then ``rest`` (s)."""
     flat = width - edge
     if flat < 0:
         raise ValueError("the edges do not fit into the width")

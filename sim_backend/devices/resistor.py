@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sim_backend.devices.device import Repeated
+from sim_backend.draws import Draws
 
 
 class Resistor:
@@ -54,3 +56,12 @@ class Resistor:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Nothing to restore."""
+
+
+def make_device(parameters: Mapping[str, Any], draws: Draws, noise: bool) -> Resistor:
+    """Resistor of the bench file: ``resistance`` in ohm (100 kohm), ``terminals`` (pd, au)."""
+    unknown = set(parameters) - {"resistance", "terminals"}
+    if unknown:
+        raise ValueError(f"resistor: unknown parameter {', '.join(sorted(unknown))}; known: resistance, terminals")
+    first, second = parameters.get("terminals", ("pd", "au"))
+    return Resistor(float(parameters.get("resistance", 100e3)), (first, second))

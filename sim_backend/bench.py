@@ -1,0 +1,196 @@
+"""The simulated bench: one world of clock, circuit, device and instruments, built from a bench file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from labctl.bench.description import BenchDescription, Connection
+from sim_backend.circuit import Circuit, Port
+from sim_backend.clock import Clock, WallClock
+from sim_backend.context import InstrumentContext, SimulatedInstrument
+from sim_backend.devices.device import TwoTerminalDevice
+from sim_backend.devices.resistor import Resistor
+from sim_backend.draws import Draws
+from sim_backend.faults import Faults, read_faults
+from sim_backend.lines import Lines
+from sim_backend.relay import Branch, SelectorRelay
+
+InstrumentFactory = Callable[[InstrumentContext], SimulatedInstrument]
+DeviceFactory = Callable[[Mapping[str, Any], Draws, bool], TwoTerminalDevice]
+
+#: driver name -> simulated instrument, as "module:Class" (imported when a bench has one) or the class itself
+INSTRUMENTS: dict[str, str | InstrumentFactory] = {
+    "afg31000": "sim_backend.afg31000:SimulatedAFG31000",
+    "keithley2636b": "sim_backend.keithley2636b:Simulated2636B",
+    "b1500a": "sim_backend.b1500a:SimulatedB1500A",
+}
+
+#: ``simulation.model`` -> factory (parameters, draws, noise), as "module:function"
+DEVICES: dict[str, str | DeviceFactory] = {
+    "hnno": "sim_backend.devices.hnno:make_device",
+    "resistor": "sim_backend.devices.resistor:make_device",
+}
+
+_STATE_VERSION = 1
+_NO_CONTACT = 1e15  # ohm between probes that do not touch
+
+
+class Ports(Mapping[str, Port]):
+    """Ports of one instrument by channel name; whatever channel it asks for exists, laid on something or not."""
+
+    def __init__(self, circuit: Circuit, instrument: str) -> None:
+        self._circuit = circuit
+        self._prefix = f"{instrument}."
+
+    def __getitem__(self, channel: str) -> Port:
+        return self._circuit.port(self._prefix + channel)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.removeprefix(self._prefix) for name in self._circuit.ports if name.startswith(self._prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class SimulatedBench:
+    """Everything on one simulated bench.
+
+    Raises ``ValueError`` for an unknown driver, device model, fault or parameter, and for a state file that does not
+    fit. ``simulation.state`` is relative to the working directory.
+    """
+
+    def __init__(self, description: BenchDescription) -> None:
+        settings = description.simulation
+        self.description = description
+        self.clock: Clock = WallClock(settings.speed) if settings.clock == "wall" else Clock()
+        self.lines = Lines()
+        self.draws = Draws(settings.seed)
+        self.faults: Faults = read_faults(settings.faults)
+        make_device: DeviceFactory = _load(DEVICES, settings.model, "device model")
+        self.device = make_device(settings.parameters, self.draws, settings.noise)
+        self._state_file = Path(settings.state) if settings.state else None
+        self._restore()
+        in_circuit = Resistor(_NO_CONTACT, self.device.terminals) if self.faults.contact_open else self.device
+        self.circuit = Circuit(self.clock, in_circuit, swapped=self.faults.leads_swapped)
+        self._check_terminals()
+        self.instruments = {name: self._instrument(name) for name in description.instruments}
+        self.relays = self._wire()
+
+    def plug(self, source: str) -> None:
+        """The operator plugs a connection marked ``manual`` in."""
+        for connection in self.description.wiring.connections:
+            if connection.manual and connection.source == source:
+                self._connect(connection)
+
+    def unplug(self, source: str) -> None:
+        """The operator takes the cable of ``source`` off the device."""
+        self.circuit.disconnect(self.circuit.port(source))
+
+    def lost(self, instrument: str) -> bool:
+        """Whether the link to an instrument has died by now (fault ``instrument_lost_after``)."""
+        return self.clock.now >= self.faults.instrument_lost_after.get(instrument, float("inf"))
+
+    def close(self) -> None:
+        """Keep the device's state, if the bench file names a file for it; replaces that file atomically."""
+        if self._state_file is None:
+            return
+        self.circuit.settle()
+        kept = {
+            "version": _STATE_VERSION,
+            "model": self.description.simulation.model,
+            "device": self.description.device.id,
+            "state": self.device.state(),
+        }
+        draft = self._state_file.with_name(f"{self._state_file.name}.{os.getpid()}.tmp")
+        draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        os.replace(draft, self._state_file)
+
+    # -- construction ----------------------------------------------------------------------------------------
+
+    def _instrument(self, name: str) -> SimulatedInstrument:
+        entry = self.description.instruments[name]
+        options = dict(self.description.simulation.options.get(name, {}))
+        if name in self.faults.interlock_open:
+            options["interlock"] = False
+        context = InstrumentContext(
+            name=name,
+            clock=self.clock,
+            ports=Ports(self.circuit, name),
+            lines=self.lines,
+            draws=self.draws,
+            options=options,
+            model=entry.model,
+            serial=entry.serial,
+            noise=self.description.simulation.noise,
+            line_frequency=float(entry.options.get("line_frequency", 50.0)),
+        )
+        factory: InstrumentFactory = _load(INSTRUMENTS, entry.driver, "simulated instrument for the driver")
+        return factory(context)
+
+    def _check_terminals(self) -> None:
+        for connection in self.description.wiring.connections:
+            if connection.terminal not in self.circuit.terminals:
+                raise ValueError(
+                    f"wiring: the {self.description.simulation.model} device has the terminals "
+                    f"{' and '.join(self.circuit.terminals)}, not {connection.terminal!r}"
+                )
+
+    def _wire(self) -> dict[str, SelectorRelay]:
+        wiring = self.description.wiring
+        for trigger in wiring.triggers:
+            self.lines.join(trigger.source, trigger.target)
+        switched: dict[str, dict[int, list[Branch]]] = {name: defaultdict(list) for name in wiring.relays}
+        for connection in wiring.connections:
+            if connection.relay is not None and connection.position is not None:
+                level = wiring.relays[connection.relay].positions[connection.position]
+                switched[connection.relay][level].append(self._branch(connection))
+            elif not connection.manual:
+                self._connect(connection)
+        return {
+            name: SelectorRelay(self.clock, self.circuit, self.lines, relay.line, switched[name], relay.time)
+            for name, relay in wiring.relays.items()
+        }
+
+    def _connect(self, connection: Connection) -> None:
+        if connection.source == "common":
+            self.circuit.ground(connection.terminal)
+            return
+        branch = self._branch(connection)
+        self.circuit.connect(branch.port, branch.terminal, branch.capacitance)
+
+    def _branch(self, connection: Connection) -> Branch:
+        return Branch(self.circuit.port(connection.source), connection.terminal, connection.capacitance)
+
+    def _restore(self) -> None:
+        if self._state_file is None or not self._state_file.exists():
+            return
+        try:
+            kept = json.loads(self._state_file.read_text(encoding="utf-8"))
+            version, model, device = kept["version"], kept["model"], kept["device"]
+            state = kept["state"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"simulation.state: {self._state_file} is not a device state: {error}") from error
+        expected = (_STATE_VERSION, self.description.simulation.model, self.description.device.id)
+        if (version, model, device) != expected:
+            raise ValueError(
+                f"simulation.state: {self._state_file} keeps device {device!r} (model {model}, version {version}); "
+                f"this bench has {expected[2]!r} (model {expected[1]}, version {expected[0]})"
+            )
+        self.device.restore(state)
+
+
+def _load(registry: Mapping[str, Any], name: str, what: str) -> Any:
+    """Entry of a registry, imported if it is named by "module:attribute"."""
+    if name not in registry:
+        raise ValueError(f"no {what} {name!r}; known: {', '.join(sorted(registry))}")
+    entry = registry[name]
+    if not isinstance(entry, str):
+        return entry
+    module, _, attribute = entry.partition(":")
+    return getattr(import_module(module), attribute)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pyvisa
 from pymeasure.instruments import Instrument
@@ -53,6 +53,8 @@ class WireInstrument(Instrument):
         **kwargs: further PyVISA settings, such as ``timeout`` in ms.
     """
 
+    #: everything that a call may raise when the instrument or its link is at fault, or a setting refused
+    exceptions: ClassVar[tuple[type[Exception], ...]] = (pyvisa.Error, OSError)
     #: drivers of sources that can harm have the higher number: made safe first
     safe_priority = 0
 

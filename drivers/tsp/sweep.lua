@@ -1,0 +1,156 @@
+-- Sweeps and samples that run inside a Series 2600B instrument (Lua 5.0).
+--
+-- MODULE stands for a global name that carries the hash of this file: an older version left in the instrument has
+-- another name. Current goes to nvbuffer1, voltage to nvbuffer2, each element with time stamp and source value.
+-- Answers are little-endian REAL64 blocks: (1 | 0 failed, errors in the queue, points), then per point
+-- set, volts, amps, seconds, status, current range. A failure's text follows as a line. format.data is ASCII again after.
+
+local module = {}
+
+local function clear(buffer)
+  buffer.clear()
+  buffer.clearcache()
+  buffer.appendmode = 1
+  buffer.collecttimestamps = 1
+  buffer.collectsourcevalues = 1
+end
+
+local function set(smu, level)
+  if smu.source.func == smu.OUTPUT_DCAMPS then
+    smu.source.leveli = level
+  else
+    smu.source.levelv = level
+  end
+end
+
+local function hold_range(smu, largest)
+  if smu.source.func == smu.OUTPUT_DCAMPS then
+    smu.source.rangei = largest
+  else
+    smu.source.rangev = largest
+  end
+end
+
+local function free_range(smu)
+  smu.source.autorangev = smu.AUTORANGE_ON
+  smu.source.autorangei = smu.AUTORANGE_ON
+end
+
+local function switch_on(smu, relay)
+  if smu.source.output == smu.OUTPUT_OFF then
+    set(smu, 0)
+    smu.source.output = smu.OUTPUT_ON
+    delay(relay)
+  end
+end
+
+local function switch_off(smu, relay)
+  smu.source.output = smu.OUTPUT_OFF
+  delay(relay)
+end
+
+local function run(smu, levels, dwell, abort, zero, relay)
+  local n = table.getn(levels)
+  local largest = 0
+  for k = 1, n do
+    largest = math.max(largest, math.abs(levels[k]))
+  end
+  switch_on(smu, relay)
+  if zero == 1 then
+    smu.measure.autozero = smu.AUTOZERO_ONCE
+  end
+  set(smu, levels[1])
+  if largest > 0 then
+    hold_range(smu, largest) -- no change of range, hence no glitch, on the way
+  end
+  for k = 1, n do
+    set(smu, levels[k])
+    delay(dwell)
+    local i = smu.measure.iv(smu.nvbuffer1, smu.nvbuffer2)
+    if abort > 0 and math.abs(i) > abort then
+      return
+    end
+  end
+end
+
+local function answer(smu, ok, message)
+  local i, v = smu.nvbuffer1, smu.nvbuffer2
+  local n = 0
+  if ok then
+    n = i.n
+  end
+  format.byteorder = format.LITTLEENDIAN
+  format.data = format.REAL64
+  printnumber(ok and 1 or 0, errorqueue.count, n)
+  if n > 0 then
+    printbuffer(1, n, v.sourcevalues, v.readings, i.readings, i.timestamps, i.statuses, i.measureranges)
+  end
+  format.data = format.ASCII
+  if not ok then
+    print(tostring(message))
+  end
+end
+
+-- after: 0 back to level 0, 1 stay at the last level, 2 level 0 and output off. A failed sweep goes back to 0.
+function module.sweep(smu, levels, dwell, after, abort, zero, relay)
+  clear(smu.nvbuffer1)
+  clear(smu.nvbuffer2)
+  local ok, message = pcall(run, smu, levels, dwell, abort, zero, relay)
+  if not ok or after ~= 1 then
+    set(smu, 0)
+  end
+  free_range(smu)
+  if ok and after == 2 then
+    switch_off(smu, relay)
+  end
+  answer(smu, ok, message)
+end
+
+-- from start to stop in equal steps, and back if both is 1
+function module.linear(smu, start, stop, points, both, dwell, after, abort, zero, relay)
+  local levels = {}
+  for k = 0, points - 2 do
+    table.insert(levels, start + k * (stop - start) / (points - 1))
+  end
+  table.insert(levels, stop)
+  if both == 1 then
+    for k = points - 1, 1, -1 do
+      table.insert(levels, levels[k])
+    end
+  end
+  module.sweep(smu, levels, dwell, after, abort, zero, relay)
+end
+
+local function prepare_samples(smu, points, interval)
+  clear(smu.nvbuffer1)
+  clear(smu.nvbuffer2)
+  smu.measure.count = points
+  smu.measure.interval = interval
+end
+
+local function end_samples(smu)
+  smu.measure.count = 1
+  smu.measure.interval = 0
+end
+
+-- readings at the present level
+function module.sample(smu, points, interval)
+  prepare_samples(smu, points, interval)
+  local ok, message = pcall(smu.measure.iv, smu.nvbuffer1, smu.nvbuffer2)
+  end_samples(smu)
+  answer(smu, ok, message)
+end
+
+-- the same while other commands run; fetch waits for the end
+function module.start(smu, points, interval)
+  prepare_samples(smu, points, interval)
+  smu.measure.overlappediv(smu.nvbuffer1, smu.nvbuffer2)
+end
+
+function module.fetch(smu)
+  waitcomplete()
+  end_samples(smu)
+  answer(smu, true, "")
+end
+
+MODULE = module

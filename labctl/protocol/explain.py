@@ -184,8 +184,8 @@ def _spike(step: Spike) -> str:
 
 @_teller
 def _confirm(step: Confirm) -> str:
-    retry = f", retry {count(step.retry)}" if step.retry else ""
-    return f"confirm {step.reset} within {percent(step.within)} of {' or '.join(step.against)}{retry}, else {step.otherwise}"
+    then = (f", retry {count(step.retry)}" if step.retry else "") + f", else {step.otherwise}"
+    return f"confirm {step.reset} within {percent(step.within)} of {' or '.join(step.against)}{then}"
 
 
 @_teller

@@ -179,7 +179,7 @@ class Keithley2636B(TspInstrument):
         if channel not in ("a", "b"):
             raise SettingError(f"{_MODEL} has no channel {channel!r}")
         levels = {
-            "window": ranges.MAX_VOLTAGE,
+            "window": (-ranges.MAX_VOLTAGE, ranges.MAX_VOLTAGE),
             "max_current": ranges.MAX_CURRENT,
             "min_compliance": ranges.MIN_CURRENT_LIMIT,
             "voltage_ranges": ranges.VOLTAGE_RANGES,

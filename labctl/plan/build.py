@@ -18,9 +18,8 @@ from labctl.plan.errors import PlanError
 from labctl.plan.proof import Prover
 from labctl.plan.routing import Routes
 from labctl.plan.sources import Source, Sources
-from labctl.protocol import Protocol
+from labctl.protocol import Protocol, describe_step
 from labctl.protocol import steps as s
-from labctl.protocol.describe import describe_step
 
 
 def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()) -> m.Plan:

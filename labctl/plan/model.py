@@ -90,7 +90,8 @@ class Part:
 class Pulses(Op):
     """``count`` cycles of one or more pulses from ``base``; a single pulse has count 1.
 
-    ``edge`` None is the instrument's own, nanoseconds. ``gap`` is the pause after each pulse, foot to foot; ``period`` (s) replaces the gap after the last one.
+    ``edge`` None is the instrument's own, nanoseconds. ``gap`` is the pause after each pulse, foot to foot;
+    ``period`` (s) replaces the gap after the last one.
     """
 
     source: str

@@ -19,6 +19,8 @@ from drivers.errors import IdentityError, ReadBackError, SettingError
 from drivers.scpi import ScpiInstrument
 from drivers.wire import attempt
 
+#: settling of an output that was switched on, for *OPC? answers before (sec. 16, 7)
+_SETTLING = 1.0
 #: settling after *RST (reference afg31000 sec. 16, no. 8)
 _RESET_SETTLING = 0.5
 
@@ -46,7 +48,7 @@ class AFG31000(ScpiInstrument):
         name: str = "Tektronix AFG31000",
         clock: Clock | None = None,
         visa_library: Any = "",
-        settling: float = 1.0,
+        settling: float = _SETTLING,
         release: float = 0.01,
         **kwargs: Any,
     ) -> None:
@@ -186,6 +188,7 @@ class AFG31000(ScpiInstrument):
                 "max_period": limits.max_period,
                 "window": window,
             },
+            "timing": {"output_time": _SETTLING},
             "source_resistance": SOURCE_RESISTANCE,
             "lines": 0,
         }

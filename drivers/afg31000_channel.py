@@ -138,6 +138,10 @@ class AFG31000Channel(AFG31000Settings):
         elif not was_off:
             self.parent.clock.sleep(self.parent.release)
 
+    def isolate(self) -> None:
+        """Take the output off whatever it is wired to."""
+        self.output(False)
+
     @property
     def burst_duration(self) -> float:
         """Time from trigger to the end of the prepared burst, s; 0 if nothing is prepared."""
@@ -159,7 +163,8 @@ class AFG31000Channel(AFG31000Settings):
         Args:
             level, base: V; the output idles at the base, whether the pulse goes up or down.
             width: s at half height. edge: s, both edges; None for the instrument's shortest.
-            period: s; twice the pulse by default. count: pulses per trigger.
+            period: s; by default the one in force if the pulse fits into it, else twice the pulse.
+            count: pulses per trigger.
 
         The first call, and one with another period or count, configures the channel anew and leaves the output
         off. Otherwise one message changes what differs, and the output stays as it is, at the base.
@@ -170,6 +175,8 @@ class AFG31000Channel(AFG31000Settings):
         """
         if period is None:
             period = max(2 * (width + 2 * (edge or 0.0)), 1 / self._model.pulse_rate)
+            if self._shape and self._shape.period > period:
+                period = self._shape.period
         shape = PulseShape(level, base, width, edge, period, count)
         shape.check(self._model, self._low_limit, self._high_limit)
         known, on = self._shape, self.is_on

@@ -42,10 +42,11 @@ def record(times: npt.ArrayLike, volts: npt.ArrayLike, period: float, most: int,
 
     The largest number of samples that puts every corner on the grid is taken; if none does, the largest at all,
     and ``time_error`` tells by how much corners move. A sample has the value at its start (behind the step, if a
-    step is there), so that the first one is ``volts[0]``.
+    step is there). The first sample is ``volts[0]``, the idle level: a waveform that steps at time 0 does so one
+    sample later.
 
     Raises:
-        SettingError: not a waveform, or one that leaves its first level at once.
+        SettingError: not a waveform, or one that does not begin and end at one idle level.
     """
     t = np.asarray(times, dtype=float)
     v = np.asarray(volts, dtype=float)
@@ -53,10 +54,10 @@ def record(times: npt.ArrayLike, volts: npt.ArrayLike, period: float, most: int,
         raise SettingError(f"a waveform needs two times at least, and as many voltages; got {t.size}, {v.size}")
     if not (np.isfinite(t).all() and np.isfinite(v).all()):
         raise SettingError("a waveform needs finite times and voltages")
+    if t[-1] <= period * (1 + 1e-9):
+        t = np.minimum(t, period)
     if t[0] != 0 or (np.diff(t) < 0).any() or t[-1] > period:
         raise SettingError(f"times of a waveform begin at 0, never fall, and end by the period {period:g} s")
-    if t[1] == 0:
-        raise SettingError("a waveform that steps at time 0 has no idle level: begin with its base")
     points, error = _points(t / period, most)
     if v[-1] != v[0]:
         raise SettingError(f"a waveform must end where it idles, at {v[0]:g} V, not at {v[-1]:g} V")
@@ -64,7 +65,12 @@ def record(times: npt.ArrayLike, volts: npt.ArrayLike, period: float, most: int,
     if low == high:
         raise SettingError(f"a waveform that stays at {low:g} V has no amplitude")
     corners = _snap(t / period * points)
-    codes = np.rint((_values(corners, v, points) - low) / (high - low) * full_scale)
+    values = _values(corners, v, points)
+    if values[0] != v[0]:
+        if values[-1] != v[0]:
+            raise SettingError("a waveform that steps at time 0 must rest at its idle level before its period ends")
+        values = np.roll(values, 1)
+    codes = np.rint((values - low) / (high - low) * full_scale)
     step = (high - low) / full_scale
     rounded = low + np.rint((v - low) / step) * step
     return Record(codes.astype(np.uint16), low, high, error * period, float(np.abs(rounded - v).max()))

@@ -79,7 +79,7 @@ def triangle_train(level: float, count: int = 4000, preset: str = "nominal") -> 
     """Current at the end of each interval."""
     device = AabTransistor(make_parameters({"preset": preset}))
     passage = device.run([(TRIANGLE, 0.0, level), (TRIANGLE, level, 0.0), (2 * TRIANGLE, 0.0, 0.0)], count)
-    return passage.channel_current(np.arange(count), [4 * TRIANGLE], np.array([VDS]))[:, 0]
+    return passage.channel_current(np.arange(count), np.array([4 * TRIANGLE]), VDS)[:, 0]
 
 
 def test_row_1_peak_of_the_transfer_curve() -> None:

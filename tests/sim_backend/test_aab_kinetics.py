@@ -198,8 +198,8 @@ def test_identical_periods_equal_one_by_one(name: str) -> None:
         states.append((single.felt, single.x, single.deep))
         for piece in CYCLES[name]:
             single.ramp(*piece)
-    ((felt, x, deep),) = passage.states(np.arange(count), [0.0])
-    assert np.stack([felt, x, deep], axis=1) == pytest.approx(np.array(states), abs=2e-5)
+    inside = np.concatenate(passage.states(np.arange(count), np.array([0.0])), axis=1)
+    assert inside == pytest.approx(np.array(states), abs=2e-5)
     assert (together.felt, together.x, together.deep) == pytest.approx((single.felt, single.x, single.deep), abs=2e-5)
     assert together.oxide == pytest.approx(single.oxide)
 
@@ -208,7 +208,7 @@ def test_states_inside_a_period_equal_a_run_that_stops_there() -> None:
     cycle = CYCLES["both signs"]
     offsets = [0.0, 0.4e-3, 1.0e-3, 2.2e-3, 3.4e-3, 4.0e-3, 4.1e-3]
     passage = AabTransistor(deep=0.1).run(cycle, 5)
-    inside = list(passage.states(np.array([3]), offsets))
+    inside = np.concatenate(passage.states(np.array([3]), np.array(offsets))).T
     for offset, (felt, x, deep) in zip(offsets, inside, strict=True):
         device = AabTransistor(deep=0.1)
         for piece in 3 * cycle:
@@ -218,7 +218,7 @@ def test_states_inside_a_period_equal_a_run_that_stops_there() -> None:
             part = min(left, duration)
             device.ramp(part, start, start + (end - start) * part / duration)
             left -= part
-        assert (felt[0], x[0], deep[0]) == pytest.approx((device.felt, device.x, device.deep), abs=1e-9)
+        assert (felt, x, deep) == pytest.approx((device.felt, device.x, device.deep), abs=1e-9)
 
 
 def test_a_million_pulses_stand_still_long_before_their_end() -> None:

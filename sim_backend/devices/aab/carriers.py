@@ -122,12 +122,12 @@ def follow(lag: Lag, felt: float) -> float:
     return lag.sign * (a + k * left + (a - v + k * tau) * expm1(-left / tau))
 
 
-def follow_many(lag: Lag, felt: Floats, duration: float | None = None) -> Floats:
-    """``follow`` for an array of starting values; ``duration`` (s) stops earlier on the same ramp."""
-    left = np.full_like(felt, lag.duration if duration is None else duration)
+def follow_many(lag: Lag, felt: Floats, duration: Floats | float | None = None) -> Floats:
+    """``follow`` for arrays of starting values and of durations (s) that end earlier on the same ramp (broadcast)."""
+    felt, left = np.broadcast_arrays(felt, lag.duration if duration is None else duration)
     k = lag.slope
     a = lag.sign * felt
-    v = np.full_like(felt, lag.start)
+    v = np.full_like(a, lag.start)
 
     def travel(tau: Floats | float, t: Floats) -> Floats:
         return np.asarray(a + k * t + (a - v + k * tau) * np.expm1(-t / tau))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,35 +54,38 @@ class Passage:
     fast: FastCycle | Steps
     deep: DeepCycle
 
-    def states(self, periods: Ints, offsets: Sequence[float]) -> Iterator[tuple[Floats, Floats, Floats]]:
-        """(A, x, D) of the chosen ``periods``, for each of the ascending ``offsets`` (s) into the period."""
-        felt = self.felt[np.minimum(periods, len(self.felt) - 1)]
-        deep: Floats = self.deep.after(periods)
-        start, k, last = 0.0, 0, len(self.steps) - 1
-        for offset in offsets:
-            while k < last and offset >= start + self.steps[k].ramp.duration:
-                step = self.steps[k]
-                felt = follow_many(step.lag, felt)
-                deep = np.asarray(after_deep(self.parameters, step.doses, deep))
-                start += step.ramp.duration
-                k += 1
-            ramp = self.steps[k].ramp
-            into = min(max(offset - start, 0.0), ramp.duration)
-            reached = ramp.start + (ramp.end - ramp.start) * (into / ramp.duration)
-            part = doses(self.parameters, Ramp(into, ramp.start, reached))
-            yield (
-                follow_many(self.steps[k].lag, felt, into),
-                self.fast.at(periods, k, part),
-                np.asarray(after_deep(self.parameters, part, deep)),
-            )
+    @property
+    def boundaries(self) -> Floats:
+        """Ends of the ramps, s from the start of the period; the last is the period."""
+        return np.cumsum([step.ramp.duration for step in self.steps])
 
-    def channel_current(self, periods: Ints, offsets: Sequence[float], vds: Floats) -> Floats:
+    def states(self, periods: Ints, offsets: Floats) -> tuple[Floats, Floats, Floats]:
+        """A, x and D of the chosen ``periods`` at ascending ``offsets`` (s) into them, shape (periods, offsets)."""
+        felt = self.felt[np.minimum(periods, len(self.felt) - 1)][:, None]
+        deep = self.deep.after(periods)[:, None]
+        shape = (len(periods), len(offsets))
+        at_felt, at_x, at_deep = np.empty(shape), np.empty(shape), np.empty(shape)
+        ends = self.boundaries
+        which = np.minimum(np.searchsorted(ends, offsets, side="right"), len(self.steps) - 1)
+        for k, step in enumerate(self.steps):
+            here = slice(*np.searchsorted(which, [k, k + 1]))
+            if here.start < here.stop:
+                start = ends[k] - step.ramp.duration
+                into = np.clip(offsets[here] - start, 0.0, step.ramp.duration)
+                part = doses(self.parameters, step.ramp, into)
+                at_felt[:, here] = follow_many(step.lag, felt, into)
+                at_x[:, here] = self.fast.at(periods[:, None], k, part)
+                at_deep[:, here] = after_deep(self.parameters, part, deep)
+            if here.stop == len(offsets):
+                break
+            felt = follow_many(step.lag, felt)
+            deep = np.asarray(after_deep(self.parameters, step.doses, deep))
+        return at_felt, at_x, at_deep
+
+    def channel_current(self, periods: Ints, offsets: Floats, vds: Floats | float) -> Floats:
         """Channel current (A), shape (periods, offsets), at drain-source voltages ``vds`` (V), one per offset."""
-        columns = [
-            channel_current(self.parameters, felt, deep, x, v)
-            for (felt, x, deep), v in zip(self.states(periods, offsets), vds, strict=True)
-        ]
-        return np.stack(columns, axis=-1)
+        felt, x, deep = self.states(periods, offsets)
+        return channel_current(self.parameters, felt, deep, x, vds)
 
 
 @dataclass
@@ -169,7 +172,7 @@ class AabTransistor:
             else:
                 self._x = float(after_fast(step.doses, self._x))
             self.deep = float(after_deep(self.parameters, step.doses, self.deep))
-            self.oxide += step.doses.oxide
+            self.oxide += float(step.doses.oxide)
 
     def run(self, pieces: Sequence[Piece], count: int = 1) -> Passage:
         """``count`` identical periods of straight pieces; O(pieces + periods until A stands still)."""
@@ -187,7 +190,7 @@ class AabTransistor:
             self._x = float(fast.at(np.array(count), 0))
         self.felt = float(felt[-1])
         self.deep = float(deep.after(count))
-        self.oxide += count * sum(d.oxide for d in cycle)
+        self.oxide += count * float(sum(d.oxide for d in cycle))
         return Passage(self.parameters, steps, count, felt, fast, deep)
 
     def _steps(self, pieces: Sequence[Piece]) -> tuple[_Step, ...]:

@@ -64,12 +64,12 @@ class Domains:
 
     def apply(self, d: Doses) -> None:
         """One ramp: capture, then release."""
-        self._expose(~self.trapped, d.capture)
-        self._expose(self.trapped.copy(), d.release)
+        self._expose(~self.trapped, float(d.capture))
+        self._expose(self.trapped.copy(), float(d.release))
 
     def repeat(self, cycle: tuple[Doses, ...], count: int) -> Steps:
         """``count`` identical periods; returns x over them."""
-        capture, release = sum(d.capture for d in cycle), sum(d.release for d in cycle)
+        capture, release = float(sum(d.capture for d in cycle)), float(sum(d.release for d in cycle))
         done, values, period = [0], [self.fraction], 0
         while period < count:
             per_period = np.where(self.trapped, release, capture)

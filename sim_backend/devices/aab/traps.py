@@ -1,14 +1,13 @@
 """Trapped fraction x, deep charge D and oxide dose B: exact updates for ramps (reference part 2b.2).
 
-What a ramp does to them depends on its voltages alone, not on the state, so it is boiled down to five numbers
+What a ramp does to them depends on its voltages alone, not on the state, so it is boiled down to a few numbers
 (``Doses``). A repeated cycle is then closed form too: on x a period acts as an affine map, on E = exp(D/c) as a
-Moebius map (up: E + s, down: E/(1 + s E)), and powers of both are known.
+Moebius map (up: E + s, down: E/(1 + s E)), and powers of both are known. Scalars and arrays alike.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, sinh
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from sim_backend.devices.aab.carriers import Ramp
 from sim_backend.devices.aab.parameters import AabParameters
 
 Floats = NDArray[np.float64]
+Real = Floats | np.float64 | float
 
 _LONG = 1e-5  # of tau_D: longest stretch of periods in which growth and retention are taken apart
 _STANDS_STILL = 1e-12  # V per period
@@ -24,54 +24,61 @@ _STANDS_STILL = 1e-12  # V per period
 
 @dataclass(frozen=True)
 class Doses:
-    """What one ramp does: probabilities are 1 - exp(-dose)."""
+    """What a ramp does, or (arrays) what its beginnings of several lengths do. Probabilities are 1 - exp(-dose)."""
 
-    duration: float  # s
-    capture: float  # dose that fills free domains
-    release: float  # dose that empties trapped domains, retention included
-    up: float  # growth of exp(D/c)
-    down: float  # growth of exp(-D/c)
-    oxide: float  # s at the breakdown voltage
-
-
-def _sinhc(h: float) -> float:
-    return sinh(h) / h if abs(h) > 1e-6 else 1.0 + h * h / 6.0
+    duration: Real  # s
+    capture: Real  # dose that fills free domains
+    release: Real  # dose that empties trapped domains, retention included
+    log_up: Real  # logarithm of the growth of exp(D/c), -inf for none
+    log_down: Real  # logarithm of the growth of exp(-D/c)
+    oxide: Real  # s at the breakdown voltage
 
 
-def doses(p: AabParameters, ramp: Ramp) -> Doses:
-    """The five numbers of a ramp of one sign."""
-    low, high = sorted((abs(ramp.start), abs(ramp.end)))
-    middle, half, t = 0.5 * (low + high), 0.5 * (high - low), ramp.duration
+def _mean_sinh(low: Real, high: Real, scale: float) -> Real:
+    """Mean of sinh(v/scale) for v evenly spread over low .. high."""
+    return np.sinh((low + high) / (2.0 * scale)) * _sinhc((high - low) / (2.0 * scale))
+
+
+def _sinhc(h: Real) -> Real:
+    small = np.abs(h) < 1e-6
+    safe = np.where(small, 1.0, h)
+    return np.where(small, 1.0 + np.square(h) / 6.0, np.sinh(safe) / safe)
+
+
+def doses(p: AabParameters, ramp: Ramp, into: Real | None = None) -> Doses:
+    """Doses of a ramp of one sign, or of its beginnings that last ``into`` (s)."""
+    t: Real = ramp.duration if into is None else into
+    start = abs(ramp.start)
+    end = start + (abs(ramp.end) - start) * (t / ramp.duration)
+    low, high = np.minimum(start, end), np.maximum(start, end)
     positive, negative = ramp.start + ramp.end > 0.0, ramp.start + ramp.end < 0.0
-    resting = 1.0 if high <= p.rest_window else max(0.0, p.rest_window - low) / (high - low or 1.0)
-    release = t * resting / p.tau_x
-    capture = 0.0
+    part = np.clip((p.rest_window - low) / np.maximum(high - low, 1e-300), 0.0, 1.0)
+    release = t * np.where(high <= p.rest_window, 1.0, part) / p.tau_x
+    capture: Real = 0.0
     if positive:
-        a = p.capture_scale
-        capture = p.capture_rate / sinh(10.0 / a) * t * sinh(middle / a) * _sinhc(half / a)
+        capture = p.capture_rate / np.sinh(10.0 / p.capture_scale) * t * _mean_sinh(low, high, p.capture_scale)
     elif negative:
-        a = p.emission_scale
-        release += p.emission_rate / sinh(10.0 / a) * t * sinh(middle / a) * _sinhc(half / a)
-    deep = t / p.t_deep * exp((middle - p.v_ref_deep) / p.v_scale_deep) * _sinhc(half / p.v_scale_deep)
-    oxide = t * exp((middle - p.v_breakdown) / p.breakdown_scale) * _sinhc(half / p.breakdown_scale)
-    return Doses(t, capture, release, deep if positive else 0.0, deep if negative else 0.0, oxide)
+        full = np.sinh(10.0 / p.emission_scale)
+        release = release + p.emission_rate / full * t * _mean_sinh(low, high, p.emission_scale)
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    with np.errstate(divide="ignore"):
+        growth = np.log(t / p.t_deep * _sinhc(half / p.v_scale_deep)) + (middle - p.v_ref_deep) / p.v_scale_deep
+    oxide = t * np.exp((middle - p.v_breakdown) / p.breakdown_scale) * _sinhc(half / p.breakdown_scale)
+    nothing = np.full_like(growth, -np.inf)
+    return Doses(t, capture, release, growth if positive else nothing, growth if negative else nothing, oxide)
 
 
-def after_fast(d: Doses, x: Floats | float) -> Floats | float:
+def after_fast(d: Doses, x: Real) -> Real:
     """Trapped fraction after one ramp."""
-    filled = 1.0 - (1.0 - x) * exp(-d.capture) if d.capture else x
-    return filled * exp(-d.release)
+    return (1.0 - (1.0 - x) * np.exp(-d.capture)) * np.exp(-d.release)
 
 
-def after_deep(p: AabParameters, d: Doses, deep: Floats | float) -> Floats | float:
+def after_deep(p: AabParameters, d: Doses, deep: Real) -> Real:
     """Deep charge (V) after one ramp: half of the retention, growth, limits, the other half."""
-    c, half = p.c_deep, exp(-0.5 * d.duration / p.tau_deep)
-    deep = deep * half
-    if d.up:
-        deep = c * np.logaddexp(deep / c, np.log(d.up))
-    if d.down:
-        deep = -c * np.logaddexp(-deep / c, np.log(d.down))
-    return np.clip(deep, p.deep_min, p.deep_max) * half
+    c, half = p.c_deep, np.exp(-0.5 * d.duration / p.tau_deep)
+    grown = c * np.logaddexp(deep * half / c, d.log_up)
+    grown = -c * np.logaddexp(-grown / c, d.log_down)
+    return np.clip(grown, p.deep_min, p.deep_max) * half
 
 
 class FastCycle:
@@ -79,13 +86,13 @@ class FastCycle:
 
     def __init__(self, cycle: tuple[Doses, ...], start: float) -> None:
         self._cycle, self._start = cycle, start
-        self._log_ratio = -sum(d.capture + d.release for d in cycle)
+        self._log_ratio = -float(sum(d.capture + d.release for d in cycle))
         # what each capture adds, shrunk by everything that follows it in the period
         offset, later = 0.0, 0.0
         for d in reversed(cycle):
-            later += d.release
-            offset += -float(np.expm1(-d.capture)) * exp(-later)
-            later += d.capture
+            later += float(d.release)
+            offset += float(-np.expm1(-d.capture) * np.exp(-later))
+            later += float(d.capture)
         self._fixed = offset / -float(np.expm1(self._log_ratio)) if self._log_ratio else 0.0
 
     def at(self, periods: Floats | NDArray[np.int64], ramp: int, partial: Doses | None = None) -> Floats:
@@ -104,7 +111,7 @@ class DeepCycle:
 
     def __init__(self, p: AabParameters, cycle: tuple[Doses, ...], start: float, count: int) -> None:
         self._p, self._cycle = p, cycle
-        self._decay = sum(d.duration for d in cycle) / p.tau_deep
+        self._decay = float(sum(d.duration for d in cycle)) / p.tau_deep
         self._chunk = max(1, min(count, int(_LONG / self._decay)))
         self._increment = _moebius_increment(cycle)  # the map less the identity: keeps small doses exact
         self._theta = 2.0 * float(np.arcsinh(0.5 * np.sqrt(np.trace(self._increment))))
@@ -170,6 +177,9 @@ class DeepCycle:
 def _moebius_increment(cycle: tuple[Doses, ...]) -> Floats:
     total = np.zeros((2, 2))
     for d in cycle:
-        for step in (np.array([[0.0, d.up], [0.0, 0.0]]), np.array([[0.0, 0.0], [d.down, 0.0]])):
+        for step in (
+            np.array([[0.0, np.exp(d.log_up)], [0.0, 0.0]]),
+            np.array([[0.0, 0.0], [np.exp(d.log_down), 0.0]]),
+        ):
             total = total + step + step @ total
     return total

@@ -32,7 +32,7 @@ def bootstrap(fit: PsychometricFit, draws: int = 2000, seed: int = 1) -> Bootstr
     """Bootstrap a fit. Open intervals where the fit has no rising curve to simulate from."""
     nothing = Estimate(float("nan"), float("-inf"), float("inf"))
     if not fit.steepness > 0 or not np.isfinite(fit.v50.value):
-        return Bootstrap(nothing, nothing, {level: nothing for level in fit.thresholds}, 0)
+        return Bootstrap(nothing, nothing, dict.fromkeys(fit.thresholds, nothing), 0)
     rng = np.random.default_rng(seed)
     curve = np.clip(fit.probability(fit.voltages), 0, 1)
     drawn = rng.binomial(fit.trials.astype(np.int64), curve, (draws, fit.trials.size))

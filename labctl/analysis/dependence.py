@@ -53,7 +53,7 @@ def trend(outcome: ArrayLike, stratum: ArrayLike, order: ArrayLike) -> Dependenc
 
 
 def runs(outcome: ArrayLike, stratum: ArrayLike, order: ArrayLike) -> Dependence:
-    """Do outcomes at one voltage stick together (or alternate) from one event there to the next? Arguments as ``trend``."""
+    """Do outcomes at one voltage stick together, or alternate, from event to event? Arguments as of ``trend``."""
     y, s = np.asarray(outcome, np.float64), np.asarray(stratum)
     sequence = np.argsort(np.asarray(order, np.float64), kind="stable")
     y, s = y[sequence], s[sequence]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labctl.plan import model as m
 from labctl.plan.errors import describe
+from labctl.protocol import units
 
 
 def describe_plan(plan: m.Plan) -> list[str]:
@@ -99,17 +100,12 @@ def condition(c: m.Condition) -> str:
 def value(v: m.Value, unit: str) -> str:
     if not v.name:
         return quantity(v.constant, unit)
-    return f"${v.name}" if v.scale == 1 else f"${v.name} x {v.scale:g}"
+    return f"${v.name}" if v.scale == 1 else f"${v.name} over {quantity(v.scale, 'm')}"
 
 
 def quantity(number: float, unit: str) -> str:
-    """A number with an SI prefix: 0.0001, 's' -> '100 us'."""
-    if number == 0 or not unit:
-        return f"{number:g} {unit}".strip()
-    for power, prefix in ((9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"), (-12, "p")):
-        if abs(number) >= 10.0**power * 0.9999:
-            return f"{number / 10.0**power:.6g} {prefix}{unit}"
-    return f"{number:g} {unit}"
+    """A number of six digits in a readable unit: 0.0001, 's' -> '100 us'."""
+    return units.text(float(f"{number:.6g}"), unit)
 
 
 def duration(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """The run file: written while a run happens, read by everything that comes after."""
 
-from labctl.store.errors import RunFileError, StorageError, StoreError
+from labctl.store.errors import ExportError, RunFileError, StorageError, StoreError
 from labctl.store.flags import Flags, describe
 from labctl.store.header import Header
 from labctl.store.reading import Run, load_run
@@ -9,6 +9,7 @@ from labctl.store.tables import Column, event_tables, loop_column
 
 __all__ = [
     "Column",
+    "ExportError",
     "Flags",
     "Header",
     "Recorder",

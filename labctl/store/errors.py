@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from pathlib import Path
 
 
@@ -32,6 +34,12 @@ class StorageError(StoreError):
     exit_code = 6
 
 
+class ExportError(StoreError):
+    """This kind of export is not to be had here (exit code 2)."""
+
+    exit_code = 2
+
+
 _HINTS = {
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some of your quota",
@@ -48,6 +56,10 @@ _HINTS = {
 
 def storage_error(error: OSError, path: Path, doing: str, then: str = "") -> StorageError:
     """``OSError`` while ``doing`` something with ``path``, in two lines; ``then`` continues the hint."""
-    reason = error.strerror or str(error)
-    hint = _HINTS.get(error.errno or 0, "Check the disk and the folder")
+    code = error.errno or 0
+    inner = re.search(r"errno = (\d+)", str(error))  # HDF5's errors carry it in their text
+    if not code and inner:
+        code = int(inner[1])
+    reason = os.strerror(code) if code else str(error)
+    hint = _HINTS.get(code, "Check the disk and the folder")
     return StorageError(f"{path}: {doing} failed: {reason}", f"{hint}{then or ' and try again'}.")

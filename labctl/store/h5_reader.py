@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from labctl.store import content as c
 from labctl.store.errors import RunFileError
+from labctl.store.sheet import ROWS
 from labctl.store.tables import RowLayout
 
 if TYPE_CHECKING:
@@ -163,6 +165,32 @@ class H5Reader:
         raw = values.tolist()
         texts = {text: text.decode() for text in set(raw)}
         return np.array([texts[text] for text in raw], object)
+
+    def changes(self) -> Iterator[tuple[str, str]]:
+        """Datasets that are not what was written, and what about them; by checksums, and units by the tables' spec."""
+        with reading(self.path):
+            paths = self._texts("entry/integrity/datasets")
+            hashes = self._file["entry/integrity/sha256"][()]
+        for path, expected in zip(paths, hashes, strict=True):
+            try:
+                if self._sha256(path) != expected.tobytes():
+                    yield path, "its values have changed"
+            except (OSError, KeyError) as error:
+                yield path, f"cannot be read: {error}"
+        for layout in self.identity.layouts:
+            for name, column in layout.columns.items():
+                path = f"entry/events/{layout.kind}/{name}"
+                if path in self._file and self._file[path].attrs.get("units", "") != column.unit:
+                    yield f"/{path}", f"its unit has changed; it was {column.unit!r}"
+
+    def _sha256(self, path: str) -> bytes:
+        dataset = self._file[path]
+        sha = hashlib.sha256()
+        if dataset.ndim == 0:
+            return hashlib.sha256(dataset[...].tobytes()).digest()
+        for start in range(0, len(dataset), ROWS):
+            sha.update(dataset[start : start + ROWS].tobytes())
+        return sha.digest()
 
     def rows(self, kind: int, start: int, stop: int) -> npt.NDArray[np.void]:
         return self._rows(kind)[start:stop]

@@ -218,6 +218,8 @@ class JournalReader:
                 self.damage.append(Damage(at, found))
                 at = found
         self._end = at
+        if not self.history:  # its record is damaged
+            self.history.append(c.Status(self.identity.header["started"], "running"))
         self._events = max((self._last_event(kind) + 1 for kind in range(kinds)), default=0)
 
     def _next_record(self, at: int) -> int:

@@ -62,6 +62,18 @@ def locate(path: Path) -> Path:
     return finished if finished.exists() and not path.exists() else path
 
 
+def open_journal(path: Path) -> JournalReader:
+    """The journal's reader. RunFileError; FileNotFoundError if there is none."""
+    try:
+        return JournalReader(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RunFileError(
+            f"{path}: cannot be read: {error.strerror}", "Check the path and its permissions."
+        ) from error
+
+
 class Run:
     """A run as an analyst wants it. Tables and traces are read when first asked for. Raises RunFileError."""
 
@@ -76,11 +88,9 @@ class Run:
         self._source = locate(self.path)
         if self._source.suffix == ".journal":
             try:
-                self._journal = JournalReader(self._source)
+                self._journal = open_journal(self._source)
             except FileNotFoundError:  # the run has just finished, or there never was one
                 self._source = locate(self.path)
-            except OSError as error:
-                raise RunFileError(f"{self._source}: cannot be read: {error}", "Check its permissions.") from error
         if self._source.suffix != ".journal":
             self._journal = None
         with self._reader() as reader:

@@ -34,8 +34,8 @@ class InstrumentEntry(_Model):
 
     driver: str
     address: str
-    model: str | None = Field(None, description="model that *IDN? must report")
-    serial: str | None = Field(None, description="serial number that *IDN? must report")
+    model: str | None = Field(default=None, description="model that *IDN? must report")
+    serial: str | None = Field(default=None, description="serial number that *IDN? must report")
     options: dict[str, Any] = Field(default_factory=dict, description="driver options, such as line frequency")
 
 
@@ -45,7 +45,7 @@ class Relay(_Model):
     line: str = Field(description="digital line that drives it: '<instrument>.digio.<n>'")
     positions: dict[str, Literal[0, 1]] = Field(description="position name -> level of the line")
     rest: str = Field(description="position taken when nothing is asked (bench off)")
-    time: Seconds = Field(5e-3, description="switching time, everything open meanwhile (F8)")
+    time: Seconds = Field(default=5e-3, description="switching time, everything open meanwhile (F8)")
 
 
 class Connection(_Model):
@@ -62,9 +62,9 @@ class Connection(_Model):
     isolation: Literal["relay", "output", "series", "rsu", "direct"] = "direct"
     relay: str | None = None
     position: str | None = None
-    capacitance: Farads = Field(0.0, description="cable capacitance to ground")
-    rsu: str | None = Field(None, description="WGFMU channel whose RSU this SMU passes through")
-    manual: bool = Field(False, description="needs an operator to plug it in")
+    capacitance: Farads = Field(default=0.0, description="cable capacitance to ground")
+    rsu: str | None = Field(default=None, description="WGFMU channel whose RSU this SMU passes through")
+    manual: bool = Field(default=False, description="needs an operator to plug it in")
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -114,7 +114,7 @@ class LimitException(_Model):
 class DeviceLimits(_Model):
     voltage: dict[str, Volts] = Field(description="terminal -> largest |V| against common")
     current: Amperes | None = None
-    read_voltage: Volts | None = Field(None, description="largest |V| of a non-disturbing read")
+    read_voltage: Volts | None = Field(default=None, description="largest |V| of a non-disturbing read")
     exceptions: dict[str, LimitException] = Field(default_factory=dict)
 
 
@@ -123,21 +123,21 @@ class Device(_Model):
 
     id: str
     kind: Literal["hnno", "aab", "resistor"]
-    length: Metres | None = Field(None, description="channel length; turns fields (V/m) into voltages")
-    resistance: tuple[Ohms, Ohms] | None = Field(None, description="smallest and largest resistance expected")
+    length: Metres | None = Field(default=None, description="channel length; turns fields (V/m) into voltages")
+    resistance: tuple[Ohms, Ohms] | None = Field(default=None, description="smallest and largest resistance expected")
     limits: DeviceLimits
 
 
 class Simulation(_Model):
     """Settings of the simulated bench; they change nothing else."""
 
-    model: str = Field("hnno", description="device model of the reference, part 2")
+    model: str = Field(default="hnno", description="device model of the reference, part 2")
     parameters: dict[str, Any] = Field(default_factory=dict, description="overrides of model parameters, SI floats")
     seed: int = 1
     clock: Literal["virtual", "wall"] = "virtual"
-    speed: float = Field(1.0, gt=0, description="wall clock only: virtual seconds per real second")
+    speed: float = Field(default=1.0, gt=0, description="wall clock only: virtual seconds per real second")
     noise: bool = True
-    state: str | None = Field(None, description="file that keeps the device between runs")
+    state: str | None = Field(default=None, description="file that keeps the device between runs")
     faults: dict[str, Any] = Field(default_factory=dict, description="named faults, such as {leads_swapped: true}")
     options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="per instrument: undocumented details ([?] of the references)"
@@ -154,7 +154,7 @@ class BenchDescription(_Model):
     instruments: dict[str, InstrumentEntry]
     device: Device
     wiring: Wiring
-    simulation: Simulation = Field(default_factory=Simulation)
+    simulation: Simulation = Field(default_factory=lambda: Simulation())
 
     @property
     def simulated(self) -> bool:

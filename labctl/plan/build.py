@@ -88,8 +88,6 @@ class Lowering:
         self._sources = sources
         self._routes = Routes(bench, sources)
         self._node_of: dict[tuple[str | int, ...], int] = {}
-        self._counters: list[str] = []
-        self._units: dict[str, str] = {}
         self.nodes: list[m.Node] = []
         self._lower: dict[type[s.Step], Callable[[Any, int, Sequence[s.Step]], list[m.Op]]] = {
             s.Pulse: self._pulse,
@@ -307,56 +305,28 @@ class Lowering:
         self._routes.now = common
         return self.block(steps)
 
-    def _counted(self, name: str, step: s.Step, body: Callable[[], tuple[m.Op, ...]]) -> tuple[m.Op, ...]:
-        if name in self._counters:
-            raise PlanError(
-                f"the loop counter {name!r} is in use by a loop around this one",
-                str(step.where),
-                "give 'name:' another name",
-            )
-        self._counters.append(name)
-        ops = body()
-        self._counters.pop()
-        return ops
-
     def _repeat(self, step: s.Repeat, node: int, _: Sequence[s.Step]) -> list[m.Op]:
         before = dict(self._routes.now)
-        body = self._counted(step.name, step, lambda: self._looped(step.do))
+        body = self._looped(step.do)
         count = self._value(step.count)
         if count.name or count.constant == 0:
             self._routes.now = {t: x for t, x in before.items() if self._routes.now.get(t) == x}
         return [m.Repeat(node, step.name, count, body)]
 
     def _for(self, step: s.For, node: int, _: Sequence[s.Step]) -> list[m.Op]:
-        if self._units.setdefault(step.variable, step.unit) != step.unit:
-            raise PlanError(
-                f"${step.variable} is in {step.unit or 'no unit'} here "
-                f"and in {self._units[step.variable] or 'no unit'} elsewhere",
-                str(step.where),
-                "one name, one unit: it is a column of the data",
-            )
         axis = m.Axis(step.variable, step.unit, tuple(v.value for v in step.values))
         if step.order != "interleaved":
-            return [
-                m.ForEach(node, axis, step.order, self._counted(step.variable, step, lambda: self._looped(step.do)))
-            ]
+            return [m.ForEach(node, axis, step.order, self._looped(step.do))]
         inner = step.do[0]
-        if len(step.do) != 1 or not isinstance(inner, s.Repeat):
-            raise PlanError(
-                "'interleaved' mixes the repetitions of one 'repeat' that is the whole block", str(step.where)
-            )
+        assert isinstance(inner, s.Repeat), "the language sees to it"
         count = round(self._number(inner.count, inner, "repeat"))
-        self._node(inner)
-        body = self._counted(
-            step.variable, step, lambda: self._counted(inner.name, inner, lambda: self._looped(inner.do))
-        )
-        return [m.ForEach(node, axis, step.order, body, (inner.name, count))]
+        return [m.ForEach(node, axis, step.order, self._looped(inner.do), (inner.name, count))]
 
     def _until(self, step: s.Until, node: int, _: Sequence[s.Step]) -> list[m.Op]:
         if step.vary is not None or step.condition.quantity != "value":
             raise PlanError("a search over sweeps needs a bench with a transistor", str(step.where))
         at_most = round(self._number(step.at_most, step, "at_most"))
-        body = self._counted(step.name, step, lambda: self._looped(step.do))
+        body = self._looped(step.do)
         return [m.Until(node, step.name, self._condition(step.condition), at_most, step.otherwise, body)]
 
     # --- judgements -----------------------------------------------------------
@@ -411,12 +381,6 @@ class Lowering:
     def _confirm(self, step: s.Confirm, node: int, before: Sequence[s.Step]) -> list[m.Op]:
         again = step.again or since_reset(before)
         retry = round(self._number(step.retry, step, "retry"))
-        if retry and not again:
-            raise PlanError(
-                "nothing to repeat: no pulse with 'role: reset' before this step",
-                str(step.where),
-                "give 'again', or 'retry: 0'",
-            )
         entry = dict(self._routes.now)
         ops = self._looped(again) if retry else ()
         self._routes.now = {t: x for t, x in entry.items() if self._routes.now.get(t) == x}

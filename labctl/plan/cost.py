@@ -6,7 +6,7 @@ every reset works.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from labctl.plan import model as m
@@ -19,7 +19,7 @@ class Tally:
 
     duration: float = 0.0
     pulses: float = 0.0
-    rows: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     on: set[str] = field(default_factory=set)
 
     def cost(self) -> m.Cost:
@@ -91,4 +91,4 @@ def _measuring(
     meter = op.meter
     timing = sources.named(op.source).capabilities["timing"]
     settle = timing["auto_delay"] if meter.delay is None else meter.delay
-    return points * (dwell + settle + meter.nplc / timing["line_frequency"] + timing["point_overhead"])
+    return points * float(dwell + settle + meter.nplc / timing["line_frequency"] + timing["point_overhead"])

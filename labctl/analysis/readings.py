@@ -1,0 +1,243 @@
+"""Resistances of a run: means with intervals, ratios, contact, polarity, bounds on energy, reliable levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.analysis.curves import Maker
+from labctl.analysis.intervals import clopper_pearson, student_quantile, wilson
+from labctl.analysis.psychometric import Estimate, merge_counts
+from labctl.analysis.results import Result
+from labctl.analysis.runs import AnalysisError, Run, table
+from labctl.analysis.shift import difference, ratio
+from labctl.analysis.trials import Group, groups, reasons, trials
+from labctl.numerics import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+METHOD_MEAN = "mean of straight-line fits on measured voltage, Student interval"
+METHOD_ONE = "straight-line fit on measured voltage, Student interval of its slope"
+
+
+def readings(run: Run, name: str, kind: str = "resistance") -> pd.DataFrame:
+    """Rows of one reading with a column ``why``: empty, or why the row cannot be used.
+
+    Raises ``AnalysisError`` if the run has no such reading.
+    """
+    everything = table(run, kind)
+    rows = everything[everything["name"] == name].copy()
+    if rows.empty:
+        names = ", ".join(sorted(map(str, everything["name"].unique()))) or "none"
+        raise AnalysisError(f"the run has no {kind} reading {name!r}", f"readings in it: {names}")
+    why = reasons(rows["flags"].to_numpy(np.int64))
+    why[(why == "") & ~np.isfinite(rows["value"].to_numpy(np.float64))] = "value undefined"
+    rows["why"] = why
+    return rows
+
+
+def mean_estimate(rows: pd.DataFrame, confidence: float) -> Estimate:
+    """Mean of several readings with Student's interval; of one reading, the interval of its own fit.
+
+    One reading: through the slope 1/R, whose error is symmetric, so that an open device has an open upper end.
+    """
+    values = rows["value"].to_numpy(np.float64)
+    if values.size == 0:
+        return Estimate(math.nan, math.nan, math.nan)
+    if values.size > 1:
+        s = summarise(values)
+        half = float(student_quantile(0.5 + confidence / 2, s.n - 1)) * s.stderr
+        return Estimate(s.mean, s.mean - half, s.mean + half)
+    value = float(values[0])
+    if "stderr" not in rows.columns or "points" not in rows.columns:
+        return Estimate(value, math.nan, math.nan)
+    error = float(rows["stderr"].iloc[0]) / value**2
+    half = error * float(student_quantile(0.5 + confidence / 2, float(rows["points"].iloc[0]) - 2))
+    steep, flat = 1 / value + half, 1 / value - half
+    return Estimate(value, 1 / steep if steep > 0 else -math.inf, 1 / flat if flat > 0 else math.inf)
+
+
+def resistance(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Mean resistance by reading and group; readings after a pulse apart by outcome, as they come from two states."""
+    names = request.get("of") or sorted(map(str, table(run, "resistance")["name"].unique()))
+    results = []
+    for name in names:
+        rows = _with_outcome(run, readings(run, name))
+        for group in groups(rows, request.get("per") or ()):
+            for outcome, part in group.rows.groupby("outcome", sort=True):
+                parts = [group.label, name if len(names) > 1 else "", str(outcome)]
+                label = ", ".join(filter(None, parts))
+                results.append(_mean_result(run, Group((("state", label),), part), request["confidence"]))
+    return results
+
+
+def _mean_result(run: Run, group: Group, confidence: float) -> Result:
+    used = group.used
+    spread = summarise(used["value"])
+    note = f"standard deviation {spread.std:.4g} ohm" if spread.n > 1 else ""
+    found = mean_estimate(used, confidence)
+    method = METHOD_ONE if len(used) == 1 else METHOD_MEAN
+    return Maker(run, group, len(used), note)("resistance", found, "ohm", method, confidence=confidence)
+
+
+def _with_outcome(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """Column ``outcome``: 'spiking' or 'non-spiking' where an outcome was judged from the reading, else empty.
+
+    A judgement keeps the resistance it was made from; the latest reading with that value is the one.
+    """
+    rows = rows.assign(outcome="")
+    judged = table(run, "spike")
+    if judged.empty or "resistance" not in judged.columns:
+        return rows
+    place = np.searchsorted(rows["event"].to_numpy(), judged["event"].to_numpy()) - 1
+    same = (place >= 0) & (rows["value"].to_numpy()[place] == judged["resistance"].to_numpy())
+    words = np.where(judged["value"].to_numpy(np.int64)[same] == 1, "spiking", "non-spiking")
+    outcome = rows["outcome"].to_numpy(object).copy()
+    outcome[place[same]] = words
+    return rows.assign(outcome=outcome)
+
+
+def window(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Ratio of two readings by group and abscissa; with ``split``, of silent to spiking rows of the readings."""
+    of, to = readings(run, request["of"]), readings(run, request["to"])
+    if request.get("split"):
+        of, to = _judged(run, of, request["split"], 0), _judged(run, to, request["split"], 1)
+    per = [*(request.get("per") or ()), *([request["over"]] if request.get("over") else [])]
+    below = {group.keys: group for group in groups(to, per)}
+    results = []
+    for above in groups(of, per):
+        if (under := below.get(above.keys)) is None:
+            continue
+        one, other = (mean_estimate(g.used, request["confidence"]) for g in (under, above))
+        at = dict(above.keys).get(request.get("over") or "", math.nan)
+        keys = tuple(pair for pair in above.keys if pair[0] != request.get("over"))
+        make = Maker(run, Group(keys, above.rows), len(above.used) + len(under.used), under.note)
+        method = "ratio of mean resistances, interval from theirs (MOVER on logarithms)"
+        results.append(make("ratio", ratio(one, other), "", method, at=float(at), confidence=request["confidence"]))
+    return results
+
+
+def _judged(run: Run, rows: pd.DataFrame, outcome: str, value: int) -> pd.DataFrame:
+    """Readings from which ``outcome`` was judged to be ``value``."""
+    judged = table(run, "spike")
+    judged = judged[judged["name"] == outcome]
+    place = np.searchsorted(rows["event"].to_numpy(), judged["event"].to_numpy()) - 1
+    chosen = place[(place >= 0) & (judged["value"].to_numpy() == value)]
+    return rows.iloc[np.unique(chosen)]
+
+
+def contact(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Open, short or contacted, from all readings: one in compliance still tells a short, and the note says so."""
+    results = []
+    for name in request["of"]:
+        rows = readings(run, name)
+        flagged = sorted({why for why in rows["why"] if why})
+        known = rows[rows["why"] != "value undefined"]
+        found = mean_estimate(known[np.isfinite(known["value"])], request["confidence"])
+        verdict = _contact(found.value, flagged, request)
+        note = "; ".join([verdict, *(f"flagged: {why}" for why in flagged)])
+        make = Maker(run, Group((("state", name),), rows), len(known))
+        limits = f"open above {request['open_above']:.3g} ohm, short below {request['short_below']:.3g} ohm"
+        method = f"{METHOD_MEAN}; {limits}"
+        results.append(make("contact", found, "ohm", method, note, confidence=request["confidence"]))
+    return results
+
+
+def _contact(value: float, flagged: list[str], request: Mapping[str, Any]) -> str:
+    if not math.isfinite(value):
+        return "short: the current limit was reached" if "compliance" in flagged else "no reading"
+    if value < 0 or value > request["open_above"]:  # a negative slope within its error is as open as can be told
+        return "open"
+    return "short" if value < request["short_below"] else "contacted"
+
+
+def polarity(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Spiking after positive minus after negative pulses: positive if the leads are the right way round."""
+    parts, n, both = [], 0, None
+    for name in (request["forward"], request["reverse"]):
+        group = Group((("state", ""),), trials(run, name))
+        k, events = int(group.used["y"].sum()), len(group.used)
+        ends = wilson(k, events, request["confidence"])
+        parts.append(Estimate(k / events if events else math.nan, float(ends.low), float(ends.high)))
+        n, both = n + events, both or group
+    change = difference(parts[1], parts[0])
+    verdict = "undecided"
+    if change.low > 0:
+        verdict = "leads the right way round"
+    elif change.high < 0:
+        verdict = "leads swapped"
+    assert both is not None
+    method = "difference of shares, interval from Wilson's (Newcombe)"
+    return [Maker(run, both, n)("polarity", change, "", method, verdict, confidence=request["confidence"])]
+
+
+def energy(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Bounds on energy and switching time of a spike (H12): nothing inside the pulse was measured.
+
+    The device was at the resistance before, or at that after the pulse, all the way: V^2 w / R_before <= E <=
+    V^2 w / R_after, both resistances read near 0 V. The switch happened within the width.
+    """
+    rows = trials(run, request["of"], request.get("over"))
+    for name in ("before", "after"):
+        source = readings(run, request[name])
+        place = np.searchsorted(source["event"].to_numpy(), rows["event"].to_numpy()) - 1
+        usable = (place >= 0) & (source["why"].to_numpy()[place] == "")
+        rows[name] = np.where(usable, source["value"].to_numpy(np.float64)[place], np.nan)
+        rows["why"] = np.where((rows["why"] == "") & ~usable, f"no resistance {name}", rows["why"])
+    pulses = table(run, "pulse")
+    pulses = pulses[~pulses["role"].fillna("").isin(("reset", "erase"))]
+    place = np.searchsorted(pulses["event"].to_numpy(), rows["event"].to_numpy()) - 1
+    rows["level"], rows["width"] = (pulses[c].to_numpy(np.float64)[place] for c in ("level", "width"))
+    results = []
+    for at, part in rows.groupby("at") if request.get("over") else [(math.nan, rows)]:
+        group = Group((), part)
+        spikes = group.used[group.used["y"] == 1]
+        make = Maker(run, group, len(spikes))
+        work = spikes["level"] ** 2 * spikes["width"]
+        least, most = (work / spikes["before"]).mean(), (work / spikes["after"]).mean()
+        unit = str(rows["at_unit"].iloc[0]) if request.get("over") else ""
+        where: dict[str, Any] = {"at": _number(at), "at_unit": unit}
+        ohmic = "bounds from V, width and the resistances before and after, read near 0 V (ohmic), no I(t) measured"
+        results += [
+            make("energy", Estimate(math.nan, float(least), float(most)), "J", ohmic, **where),
+            make(
+                "switching_time",
+                Estimate(math.nan, 0.0, float(spikes["width"].max()) if len(spikes) else math.nan),
+                "s",
+                "bounds: within the width of the pulse",
+                **where,
+            ),
+        ]
+    return results
+
+
+def _number(value: Any) -> float:
+    return float(value)
+
+
+def reliable(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Smallest magnitude of a level at which the outcome failed no more often than allowed, in enough trials."""
+    rows = trials(run, request["of"], request["over"])
+    group = Group((), rows)
+    used = group.used
+    at, n, k = merge_counts(used["at"], np.ones(len(used)), used["y"])
+    failures = n - k
+    passed = (failures <= request["failures"]) & (n >= request["trials"])
+    make = Maker(run, group, len(used))
+    unit = str(rows["at_unit"].iloc[0])
+    if not passed.any():
+        enough = "" if np.any(n >= request["trials"]) else f"; most trials at one level: {n.max(initial=0):.0f}"
+        note = f"no level with at most {request['failures']} failures in {request['trials']} trials{enough}"
+        return [make("reliable_level", Estimate(math.nan, math.nan, math.nan), unit, "refused", note)]
+    best = int(np.argmin(np.where(passed, np.abs(at), np.inf)))
+    bound = float(clopper_pearson(failures[best], n[best], request["confidence"]).high)
+    note = f"{failures[best]:.0f} failures in {n[best]:.0f}; chance of failure below {bound:.3g} (Clopper-Pearson)"
+    estimate = Estimate(float(at[best]), math.nan, math.nan)
+    return [make("reliable_level", estimate, unit, "smallest level that passed", note, n=int(n[best]))]

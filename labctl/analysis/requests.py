@@ -1,0 +1,47 @@
+"""From a run and what its protocol asks for under ``analyze`` to results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from labctl.analysis import comparison, curves, readings
+from labctl.analysis.results import Result
+from labctl.analysis.runs import AnalysisError, Run, requests_of
+
+Handler = Callable[[Run, Mapping[str, Any]], list[Result]]
+
+HANDLERS: dict[str, Handler] = {
+    "resistance": readings.resistance,
+    "probability": curves.probability,
+    "sigmoid": curves.sigmoid,
+    "threshold": curves.threshold,
+    "shift": curves.shift,
+    "spread": comparison.spread,
+    "per_decade": comparison.per_decade,
+    "reliable": readings.reliable,
+    "ratio": readings.window,
+    "contact": readings.contact,
+    "polarity": readings.polarity,
+    "energy": readings.energy,
+}
+
+
+def analyze_run(run: Run, requests: Iterable[Mapping[str, Any]] | None = None) -> list[Result]:
+    """Answer the requests of a run: those of its protocol, or others of the same form.
+
+    A request is a mapping with ``request`` (its name) and its fields, quantities as SI numbers. A run that was
+    stopped early is analysed as far as it got; a request that finds nothing gives no result.
+    Raises ``AnalysisError`` for a request that is unknown or names what the run does not have.
+    """
+    results: list[Result] = []
+    for request in requests_of(run) if requests is None else requests:
+        name = str(request.get("request"))
+        if name not in HANDLERS:
+            raise AnalysisError(f"analysis knows no request {name!r}", f"known: {', '.join(HANDLERS)}")
+        results += HANDLERS[name](run, {**DEFAULTS, **{k: v for k, v in request.items() if v is not None}})
+    return results
+
+
+#: what a request leaves out
+DEFAULTS: dict[str, Any] = {"confidence": 0.95, "level": 0.1, "quantity": "threshold", "per": ["state"]}

@@ -1,0 +1,28 @@
+"""What happens to a value beyond its limits (reference afg31000 sec. 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sim_backend.scpi import ScpiError
+
+_SLACK = 1e-9
+"""Relative tolerance, so that a limit can be set through its own reply."""
+
+
+class Arbiter:
+    """Admits values into ranges: beyond, -222 is queued and the value ignored, or clamped as the option says."""
+
+    def __init__(self, clamps: bool, report: Callable[[int, str], None]) -> None:
+        self._clamps = clamps
+        self._report = report
+
+    def admit(self, value: float, low: float, high: float, what: str = "") -> float:
+        """``value`` if it lies in ``low``..``high``; else the nearer limit, or ScpiError -222."""
+        slack = _SLACK * max(abs(low), abs(high), abs(value))
+        if low - slack <= value <= high + slack:
+            return min(max(value, low), max(high, low))
+        if not self._clamps or value != value or low > high:
+            raise ScpiError(-222, what)
+        self._report(-222, what)
+        return min(max(value, low), high)

@@ -97,5 +97,5 @@ class Step(Part):
         return {"verb": self.verb, **handler(self)}
 
 
-BLOCK = WithJsonSchema({"$ref": "#/$defs/steps"})  #: marks a field that holds steps
+BLOCK = WithJsonSchema({"$comment": "steps"})  #: marks a field that holds steps
 Steps = Annotated[tuple[SerializeAsAny[Step], ...], BLOCK]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, WithJsonSchema, model_validator
 
 from labctl.protocol.base import Name, Otherwise, Part, Step, Steps, Template, Text, given, needed
 from labctl.protocol.outcomes import Condition
@@ -89,9 +89,11 @@ class Route(Step):
     verb: ClassVar[str] = "route"
 
     terminal: Name = needed("device terminal")
-    source: Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER}(\.{IDENTIFIER})*$")] = needed(
-        "instrument or instrument.channel of the bench; 'open': nothing drives the terminal"
-    )
+    source: Annotated[
+        str,
+        StringConstraints(pattern=rf"^{IDENTIFIER}(\.{IDENTIFIER})*$"),
+        WithJsonSchema({"type": "string", "pattern": rf"^\$?{IDENTIFIER}(\.{IDENTIFIER})*$"}),
+    ] = needed("instrument or instrument.channel of the bench; 'open': nothing drives the terminal")
     operator: Text | None = given(None, "what the operator is asked to do")
     label: Name | None = given(None, "name of the step for --confirm", alias="as")
 

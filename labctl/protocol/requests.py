@@ -12,7 +12,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from labctl.protocol.base import Name, Names, Part, Text, given, needed
 from labctl.protocol.errors import NOWHERE, Where
-from labctl.protocol.values import Count, CountOrNone, Fraction, Level, Resistance
+from labctl.protocol.values import Count, CountOrNone, Fraction, Level, Ratio, Resistance
 
 Reads = dict[str, tuple[str, ...]]
 Label = "a loop variable, the name of a repeat, or 'state'"
@@ -98,6 +98,7 @@ class Spread(_OfProbability):
     """Mean and standard deviation of a quantity across repeats, or across the runs analysed together."""
 
     request: ClassVar[str] = "spread"
+    reads: ClassVar[Reads] = {"of": ("spike", "resistance")}
 
     quantity: Literal["threshold", "V50", "probability", "resistance"] = given("threshold", "what varies")
     level: Fraction = given("10 %", "the probability of the threshold")
@@ -174,6 +175,7 @@ class Energy(Request):
     of: Name = given("spike", "outcome: only its spikes count")
     before: Name = needed("resistance before the pulse")
     after: Name = needed("resistance after the pulse")
+    excess: Ratio = given(1, "conductance at the pulse level over that at the reading voltage, for the upper bound")
     over: Name | None = given(None, "abscissa: a loop variable")
 
 

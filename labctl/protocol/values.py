@@ -7,7 +7,8 @@ and a loop variable are checked by the same rule, and the JSON Schema is written
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -49,6 +50,16 @@ class Ref:
 
     def __str__(self) -> str:
         return f"${self.name}"
+
+
+def fill_in(text: str, variables: Mapping[str, Quantity]) -> str:
+    """A text of a state or note with ``$variable`` replaced: ``sensitized at 0.19 V/um``. Unknown ones stay."""
+
+    def replace(match: re.Match[str]) -> str:
+        name = match.group()[1:]
+        return str(variables[name]) if name in variables else match.group()
+
+    return re.sub(REFERENCE, replace, text)
 
 
 def _expected(dimensions: tuple[str, ...], words: tuple[str, ...]) -> str:
@@ -131,7 +142,8 @@ def _value(
         any_of.append({"const": 0})
     if words:
         any_of.append({"enum": list(words)})
-    return _Rule(read, {"anyOf": any_of, "title": said})
+    kinds = [units.kind(dimension).removeprefix("a ").replace(" ", "_") for dimension in dimensions]
+    return _Rule(read, {"$comment": "_or_".join([*kinds, *words]), "description": said, "anyOf": any_of})
 
 
 def _whole(least: int, most: int = 2**40) -> _Rule:
@@ -162,7 +174,8 @@ def _whole(least: int, most: int = 2**40) -> _Rule:
         return check(raw, shorten(raw))
 
     number = {"type": "number", "multipleOf": 1, "minimum": least, "maximum": most}
-    return _Rule(read, {"anyOf": [number, {"type": "string", "pattern": f"^{REFERENCE}$"}]})
+    reference = {"type": "string", "pattern": f"^{REFERENCE}$"}
+    return _Rule(read, {"description": "a whole number", "anyOf": [number, reference]})
 
 
 Level = Annotated[Quantity | Ref, _value("V", "V/m")]  #: volts, or a field along the channel

@@ -101,16 +101,20 @@ class ScpiInstrument(WireInstrument):
         except ValueError:
             raise ReplyError(self.name, ";".join(queries), ";".join(replies)) from None
 
-    def check_errors(self, command: str = "") -> None:
+    def check_errors(self, command: str = "") -> list[ErrorEntry]:
         """Empty the error queue.
 
         Args:
-            command: what was sent before, for the message.
+            command: what was sent before, for the message; what was sent last by default.
+
+        Returns:
+            An empty list, as PyMeasure's properties expect.
 
         Raises:
             InstrumentError: there were errors (events of the range -899 .. -500 are none).
         """
-        self._raise(command, self._next_error(), 0)
+        self._raise(command or self.sent, self._next_error(), 0)
+        return []
 
     def _next_error(self) -> ErrorEntry:
         reply = self.ask(":SYST:ERR?")

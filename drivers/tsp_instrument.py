@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyvisa
 
+from drivers.clock import Clock
 from drivers.errors import ErrorEntry, InstrumentError, ReplyError
 from drivers.wire import WireInstrument, timed_out
 
@@ -23,6 +25,12 @@ class TspInstrument(WireInstrument):
 
     An instrument of this family answers nothing when a line fails; the failure is found in its error queue.
     """
+
+    def __init__(
+        self, adapter: Any, name: str, clock: Clock | None = None, visa_library: Any = "", **kwargs: Any
+    ) -> None:
+        super().__init__(adapter, name, clock, visa_library, **kwargs)
+        self._scripts: dict[str, str] = {}
 
     def exchange(self, statements: Sequence[str], expressions: Sequence[str] = ()) -> list[str]:
         """Carry out ``statements`` and print ``expressions``, in one line; the values printed.
@@ -65,18 +73,23 @@ class TspInstrument(WireInstrument):
         except ValueError:
             raise ReplyError(self.name, command, "\t".join(values)) from None
 
-    def check_errors(self, command: str = "") -> None:
+    def check_errors(self, command: str = "") -> list[ErrorEntry]:
         """Empty the error queue.
 
         Args:
-            command: what was sent before, for the message.
+            command: what was sent before, for the message; what was sent last by default.
+
+        Returns:
+            An empty list, as PyMeasure's properties expect.
 
         Raises:
             InstrumentError: there were errors.
         """
+        command = command or self.sent
         entries = self._errors()
         if entries:
             raise InstrumentError(self.name, entries, command)
+        return []
 
     def explain(self, error: pyvisa.VisaIOError, command: str) -> None:
         """After a reply that did not come: stop what may still run, and raise the error queued for it, if any.
@@ -85,6 +98,7 @@ class TspInstrument(WireInstrument):
             InstrumentError
         """
         if timed_out(error):
+            self._scripts.clear()  # the instrument may have been switched off and on
             self.synchronise()
             self.check_errors(command)
 
@@ -104,13 +118,15 @@ class TspInstrument(WireInstrument):
         raise ReplyError(self.name, _MARK, "messages without end")
 
     def load_script(self, stem: str) -> str:
-        """Global name of the functions in ``tsp/<stem>.lua``, sent to the instrument unless it has them.
+        """Global name of the functions in ``tsp/<stem>.lua``; asked for, and sent if absent, once per session.
 
         The name carries the hash of the source: what an earlier version left in the instrument is never run.
 
         Raises:
             InstrumentError: the source does not compile or run. ReplyError: it left no functions.
         """
+        if stem in self._scripts:
+            return self._scripts[stem]
         source = (files("drivers") / "tsp" / f"{stem}.lua").read_text(encoding="utf-8").replace("\r\n", "\n")
         name = f"{stem}_{sha256(source.encode()).hexdigest()[:12]}"
         if not self._has(name):
@@ -118,6 +134,7 @@ class TspInstrument(WireInstrument):
             self.write(f"loadandrunscript\n{body}\nendscript")
             if not self._has(name):
                 raise ReplyError(self.name, f"loadandrunscript {stem}", f"{name} is nil")
+        self._scripts[stem] = name
         return name
 
     def read_block(self, count: int) -> npt.NDArray[np.float64]:

@@ -64,6 +64,12 @@ class WireInstrument(Instrument):
         settings = {"read_termination": "\n", "write_termination": "\n", "timeout": 5000, **kwargs}
         super().__init__(adapter, name, includeSCPI=False, visa_library=visa_library, **settings)
         self.clock: Clock = clock or SystemClock()
+        self.sent = ""
+
+    def write(self, command: str, **kwargs: Any) -> None:
+        """Send ``command``; it is kept in ``sent``, to be named should it prove wrong."""
+        self.sent = command
+        super().write(command, **kwargs)
 
     def wait_for(self, query_delay: float | None = None) -> None:
         """Wait between a command and its reply, on the injected clock."""

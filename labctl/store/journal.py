@@ -7,7 +7,9 @@ event survives the end of the process (not a power cut: that takes the ``fsync``
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import struct
 import time
 import zlib
@@ -66,19 +68,23 @@ class JournalWriter:
     def __init__(self, path: Path, first: bytes) -> None:
         """Make the journal with its first records. It appears whole; FileExistsError if there is one already."""
         self.path = path
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-        self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | BINARY, 0o666)
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+        data = MAGIC + first
         try:
-            self.size = 0
-            locking.hold(self._fd)
-            self.write(MAGIC + first)
-            os.fsync(self._fd)
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             publish(temporary, path)
         except BaseException:
-            os.close(self._fd)
             temporary.unlink(missing_ok=True)
             raise
+        self.size = len(data)
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | BINARY)
         self._synced = time.monotonic()
+        if not locking.take(self._fd) or not os.path.samestat(os.fstat(self._fd), os.stat(path)):
+            self.close()
+            raise FileExistsError(errno.EEXIST, "another process took the new journal", str(path))
 
     def write(self, data: bytes) -> None:
         """Append in one ``os.write``. If the kernel takes a part only (disk full), the rest is tried."""
@@ -109,10 +115,15 @@ class JournalWriter:
             self._fd = -1
 
     def remove(self) -> None:
-        """Close and delete. Where a reader's open file prevents that (Windows), the journal stays as a leftover."""
+        """Close and delete."""
         self.close()
-        try:
-            self.path.unlink()
-        except PermissionError:
-            return
-        sync_folder(self.path.parent)
+        remove(self.path)
+
+
+def remove(path: Path) -> None:
+    """Delete a journal. Where a reader's open file prevents that (Windows), it stays as a leftover."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        return
+    sync_folder(path.parent)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from labctl.store import content as c
 from labctl.store.header import canonical
-from labctl.store.sheet import ROWS, Sheet
+from labctl.store.sheet import ROWS, Sheet, new_file
 from labctl.store.tables import Column, RowLayout
 
 if TYPE_CHECKING:
@@ -31,15 +31,11 @@ def write(content: c.Content, path: Path, blocks: Sequence[c.Block], history: Se
 
     ``history`` may say more than the content does (a repair adds its entry).
     """
-    import h5py
-
-    # The file format of HDF5 1.10: its metadata carry checksums, and today's tools read it.
-    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+    with new_file(path) as sheet:
         header = content.identity.header
-        file.attrs.update(
+        sheet.file.attrs.update(
             NX_class="NXroot", default="entry", creator="labctl", labctl_format=c.FORMAT, simulated=header["simulated"]
         )
-        sheet = Sheet(file)
         entry = sheet.group("entry", "NXentry")
         _write_header(sheet, entry, content, history)
         _write_history(sheet, history)
@@ -97,7 +93,9 @@ def _write_table(sheet: Sheet, content: c.Content, layout: RowLayout) -> None:
     for stream in streams.values():
         stream.close()
     for name, parts in codes.items():
-        sheet.fixed(group, name, encoded(content.strings, np.concatenate(parts)), layout.columns[name].about)
+        column = layout.columns[name]
+        texts = encoded(content.strings, np.concatenate(parts))
+        sheet.fixed(group, name, texts, column.unit, column.about)
     _plot(group, _first(_SIGNALS, streams) or "event", "time" if "time" in streams else "event")
 
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+
+_PATIENCE = 1.0  # s; a reader that looks whether the lock is held holds it for an instant itself
 
 if sys.platform == "win32":
     import msvcrt
 
     _FAR = 1 << 40  # a byte beyond any data: locked bytes cannot be read on Windows
 
-    def hold(fd: int) -> None:
-        """Take the lock until ``fd`` is closed."""
-        os.lseek(fd, _FAR, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_LOCK, 1)
-
-    def is_held(fd: int) -> bool:
-        """Whether some other open file holds the lock."""
+    def _try(fd: int) -> bool:
         os.lseek(fd, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:
+            return False
+        return True
+
+    def is_held(fd: int) -> bool:
+        """Whether some other open file holds the lock."""
+        if not _try(fd):
             return True
         os.lseek(fd, _FAR, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
@@ -32,23 +35,29 @@ else:
 
     _UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
-    def hold(fd: int) -> None:
-        """Take the lock until ``fd`` is closed. A file system without locks: nothing is locked."""
+    def _try(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
         except OSError as error:
-            if error.errno not in _UNSUPPORTED:
+            if error.errno not in _UNSUPPORTED:  # a file system without locks: nothing is locked
                 raise
+        return True
 
     def is_held(fd: int) -> bool:
         """Whether some other open file holds the lock."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try(fd, fcntl.LOCK_SH):
             return True
-        except OSError as error:
-            if error.errno in _UNSUPPORTED:
-                return False
-            raise
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        _try(fd, fcntl.LOCK_UN)
         return False
+
+
+def take(fd: int) -> bool:
+    """Take the lock until ``fd`` is closed; False if another open file keeps it."""
+    deadline = time.monotonic() + _PATIENCE
+    while not _try(fd):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

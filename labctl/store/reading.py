@@ -63,11 +63,11 @@ def locate(path: Path) -> Path:
 
 
 def open_journal(path: Path) -> JournalReader:
-    """The journal's reader. RunFileError; FileNotFoundError if there is none."""
+    """The journal's reader. RunFileError."""
     try:
         return JournalReader(path)
     except FileNotFoundError:
-        raise
+        raise RunFileError(f"{path}: there is no such file", "Check the path; labctl run prints it.") from None
     except OSError as error:
         raise RunFileError(
             f"{path}: cannot be read: {error.strerror}", "Check the path and its permissions."
@@ -89,8 +89,10 @@ class Run:
         if self._source.suffix == ".journal":
             try:
                 self._journal = open_journal(self._source)
-            except FileNotFoundError:  # the run has just finished, or there never was one
-                self._source = locate(self.path)
+            except RunFileError:
+                if self._source.exists():
+                    raise
+                self._source = locate(self.path)  # the run has just finished, or there never was one
         if self._source.suffix != ".journal":
             self._journal = None
         with self._reader() as reader:

@@ -181,8 +181,9 @@ class Recorder:
             self._close_block()
             self._writer.sync()
             convert(self.journal, self.path)
-        except (OSError, StorageError) as error:
-            raise self._kept(error) from error
+        except OSError as error:
+            then = f"; {self._safe()}. Then: labctl repair {self.journal}"
+            raise storage_error(error, self.path, "making the run file", then) from error
         self._writer.remove()
         return self.path
 
@@ -328,14 +329,7 @@ class Recorder:
         self._commit()
 
     def _failed(self, error: OSError) -> StorageError:
-        return storage_error(error, self.journal, f"writing event {self.events}", f"; {self._safe()}.")
-
-    def _kept(self, error: OSError | StorageError) -> StorageError:
-        """Why the run file could not be made, and where the events are."""
-        if isinstance(error, StorageError):
-            return StorageError(error.message, error.hint)
-        then = f"; {self._safe()}. Then: labctl repair {self.journal}"
-        return storage_error(error, self.path, "making the run file", then)
+        return storage_error(error, self.journal, f"writing event {self.events}", f"; {self._safe()}")
 
     def _safe(self) -> str:
         return f"all {self.events} acknowledged events are kept in {self.journal}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +16,57 @@ if TYPE_CHECKING:
     import h5py
 
 ROWS = 65536  # most rows per chunk
+
+
+class GuardedFile(io.FileIO):
+    """A new file for HDF5 to write into, which never fails.
+
+    HDF5 1.14 on a full disk leaves objects that cannot be closed, and may end the process with a segmentation fault.
+    So the first error is kept in ``error``, nothing is written any more, and HDF5 closes its file in peace.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while self.error is None and done < len(view):
+                done += super().write(view[done:]) or 0
+        except OSError as error:
+            self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            if self.error is None:
+                return super().truncate(size)
+        except OSError as error:
+            self.error = error
+        return size or 0
+
+    def check(self) -> None:
+        """Raise the first error."""
+        if self.error is not None:
+            raise self.error
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Sheet]:
+    """A new HDF5 file to be filled, replacing what is at ``path``. Raises OSError."""
+    import h5py
+
+    with GuardedFile(path) as raw:
+        try:
+            # The file format of HDF5 1.10: its metadata carry checksums, and today's tools read it.
+            with h5py.File(raw, "w", libver=("v110", "v110")) as file:
+                yield Sheet(file, raw)
+        except (OSError, RuntimeError):
+            raw.check()  # whatever HDF5 then made of it
+            raise
+        raw.check()
 
 
 class Stream:
@@ -32,6 +86,7 @@ class Stream:
             self._dataset[self._at : self._at + len(part)] = part
             self._sha.update(part.tobytes())
             self._at += len(part)
+            self._sheet.raw.check()
 
     def close(self) -> None:
         self._sheet.hashes[self._dataset.name] = self._sha.digest()
@@ -40,10 +95,11 @@ class Stream:
 class Sheet:
     """An HDF5 file being written. ``hashes``: the SHA-256 of every dataset, over its values' little-endian bytes."""
 
-    def __init__(self, file: h5py.File) -> None:
+    def __init__(self, file: h5py.File, raw: GuardedFile) -> None:
         import h5py
 
         self.file = file
+        self.raw = raw
         self.hashes: dict[str, bytes] = {}
         self._h5 = h5py
 
@@ -59,16 +115,18 @@ class Sheet:
         dataset = group.create_dataset(name, data=np.array(encoded, dtype))
         self.hashes[dataset.name] = hashlib.sha256(encoded).digest()
 
-    def texts(self, group: h5py.Group, name: str, texts: Sequence[str], about: str = "") -> None:
+    def texts(self, group: h5py.Group, name: str, texts: Sequence[str]) -> None:
         """A column of texts, of the length of the longest."""
         encoded = [text.encode() for text in texts]
         width = max(map(len, encoded), default=1) or 1
-        self.fixed(group, name, np.array(encoded, f"S{width}"), about)
+        self.fixed(group, name, np.array(encoded, f"S{width}"))
 
-    def fixed(self, group: h5py.Group, name: str, encoded: npt.NDArray[np.bytes_], about: str = "") -> None:
+    def fixed(
+        self, group: h5py.Group, name: str, encoded: npt.NDArray[np.bytes_], unit: str = "", about: str = ""
+    ) -> None:
         """A column of encoded texts of fixed length; compressed, as most of it is padding and repetition."""
         dtype = self._h5.string_dtype("utf-8", encoded.dtype.itemsize)
-        stream = self.stream(group, name, encoded.shape, dtype, about=about, compress=True)
+        stream = self.stream(group, name, encoded.shape, dtype, unit, about, compress=True)
         for start in range(0, len(encoded), ROWS):
             stream.put(encoded[start : start + ROWS])
         stream.close()
@@ -99,5 +157,5 @@ class Sheet:
         if unit:
             dataset.attrs["units"] = unit
         if about:
-            dataset.attrs["long_name"] = about
+            dataset.attrs["description"] = about  # not long_name: viewers make that the label of an axis
         return Stream(self, dataset)

@@ -170,7 +170,7 @@ def _fit(x: Floats, n: Floats, k: Floats, ask: _Ask) -> Batch:
             high[rows] = np.where(only, wide[1], np.maximum(high[rows], wide[1]))
         with np.errstate(divide="ignore", invalid="ignore"):
             value = (logit - best.a) / best.b
-        thresholds[level] = _judged(problem, status, value, low, high)
+        thresholds[level] = _judged(problem, status, np.where(best.b > 0, value, np.nan), low, high)
     slope = _slope(problem, best, status, q) if ask.slope else None
     return _in_volts(problem, best, status, thresholds, slope)
 

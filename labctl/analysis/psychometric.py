@@ -147,13 +147,18 @@ def _single(estimates: Estimates, sign: int) -> Estimate:
 
 
 def merge_counts(voltages: ArrayLike, trials: ArrayLike, spikes: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """Ascending voltages, each once (equal within 1e-9 of the largest), those without events left out."""
+    """Counts by ascending voltage, each once (equal within 1e-9 of the largest), those without events left out.
+
+    Raises ``ValueError`` on columns of different length and voltages that are no numbers.
+    """
     v, n, k = (np.atleast_1d(np.asarray(a, np.float64)) for a in (voltages, trials, spikes))
     if not v.shape == n.shape == k.shape or v.ndim != 1:
         raise ValueError(f"voltages, trials and spikes must be equally long: {v.shape}, {n.shape}, {k.shape}")
     used = np.flatnonzero(n > 0)
     used = used[np.argsort(v[used], kind="stable")]
     v, n, k = v[used], n[used], k[used]
+    if not np.all(np.isfinite(v)):
+        raise ValueError("a voltage with events must be a number")
     if v.size == 0:
         return v, n, k
     group = np.concatenate([[0], np.cumsum(np.diff(v) > 1e-9 * np.abs(v).max())])

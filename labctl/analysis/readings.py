@@ -98,7 +98,9 @@ def _with_outcome(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     place = np.searchsorted(rows["event"].to_numpy(), judged["event"].to_numpy()) - 1
     same = (place >= 0) & (rows["value"].to_numpy()[place] == judged["resistance"].to_numpy())
-    words = np.where(judged["value"].to_numpy(np.int64)[same] == 1, "spiking", "non-spiking")
+    yes = judged["value"].to_numpy(np.int64) == 1
+    rising = bool(np.any(yes & same & (judged["ratio"].to_numpy(np.float64) > 1)))  # success of a reset
+    words = np.where(yes[same] != rising, "spiking", "non-spiking")
     outcome = rows["outcome"].to_numpy(object).copy()
     outcome[place[same]] = words
     return rows.assign(outcome=outcome)
@@ -110,17 +112,17 @@ def window(run: Run, request: Mapping[str, Any]) -> list[Result]:
     if request.get("split"):
         of, to = _judged(run, of, request["split"], 0), _judged(run, to, request["split"], 1)
     per = [*(request.get("per") or ()), *([request["over"]] if request.get("over") else [])]
-    below = {group.keys: group for group in groups(to, per)}
+    below = {group.label: group for group in groups(to, per)}
     results = []
     for above in groups(of, per):
-        if (under := below.get(above.keys)) is None:
+        if (under := below.get(above.label)) is None:
             continue
         one, other = (mean_estimate(g.used, request["confidence"]) for g in (under, above))
-        at = dict(above.keys).get(request.get("over") or "", math.nan)
+        at = float(dict(above.keys).get(request.get("over") or "", math.nan))
         keys = tuple(pair for pair in above.keys if pair[0] != request.get("over"))
         make = Maker(run, Group(keys, above.rows), len(above.used) + len(under.used), under.note)
         method = "ratio of mean resistances, interval from theirs (MOVER on logarithms)"
-        results.append(make("ratio", ratio(one, other), "", method, at=float(at), confidence=request["confidence"]))
+        results.append(make("ratio", ratio(one, other), "", method, at=at, confidence=request["confidence"]))
     return results
 
 
@@ -181,8 +183,9 @@ def polarity(run: Run, request: Mapping[str, Any]) -> list[Result]:
 def energy(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Bounds on energy and switching time of a spike (H12): nothing inside the pulse was measured.
 
-    The device was at the resistance before, or at that after the pulse, all the way: V^2 w / R_before <= E <=
-    V^2 w / R_after, both resistances read near 0 V. The switch happened within the width.
+    At least the resistance before the pulse for its whole width, at most that after: V^2 w / R_before <= E <=
+    V^2 w / R_after x ``excess``, the factor by which the device conducts better at V than near 0 V, where both were
+    read. The switch happened within the width.
     """
     rows = trials(run, request["of"], request.get("over"))
     for name in ("before", "after"):
@@ -201,10 +204,11 @@ def energy(run: Run, request: Mapping[str, Any]) -> list[Result]:
         spikes = group.used[group.used["y"] == 1]
         make = Maker(run, group, len(spikes))
         work = spikes["level"] ** 2 * spikes["width"]
-        least, most = (work / spikes["before"]).mean(), (work / spikes["after"]).mean()
+        least, most = (work / spikes["before"]).mean(), (work / spikes["after"]).mean() * request.get("excess", 1.0)
         unit = str(rows["at_unit"].iloc[0]) if request.get("over") else ""
         where: dict[str, Any] = {"at": _number(at), "at_unit": unit}
-        ohmic = "bounds from V, width and the resistances before and after, read near 0 V (ohmic), no I(t) measured"
+        excess = f"the upper one times {request.get('excess', 1.0):.3g} for the conductance at V"
+        ohmic = f"bounds, no I(t): V^2 width over the resistances before and after, read near 0 V, {excess}"
         results += [
             make("energy", Estimate(math.nan, float(least), float(most)), "J", ohmic, **where),
             make(

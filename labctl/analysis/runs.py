@@ -78,7 +78,11 @@ def column(rows: pd.DataFrame, name: str) -> str:
 
 
 def unit_of_variable(run: Run, name: str) -> str | None:
-    """SI unit of a loop variable from the resolved protocol; None if it is not found there."""
+    """SI unit of a loop variable, from the run's columns or the resolved protocol; None if it is in neither."""
+    for columns in (run.meta.get("units") or {}).values():
+        for candidate in (f"loop_{name}", name):
+            if candidate in columns:
+                return str(columns[candidate])
     for node in _mappings(resolved(run).get("steps", ())):
         values = node.get("values")
         if node.get("variable") == name and values:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: flags of readings that are no measurement of the device (labctl.store.flags: compliance, overflow, excluded)
 UNUSABLE = {1: "compliance", 2: "overflow", 16: "excluded or aborted"}
-_STIMULI = ("set", "probe", "")
 _AFTERWARDS = ("reset", "erase")
 
 
@@ -34,8 +33,8 @@ class Group:
     @property
     def label(self) -> str:
         """The state's name; other columns as ``name=value``."""
-        parts = [str(v) if k == "state" else f"{k}={v:g}" for k, v in self.keys if k != "state" or v]
-        return ", ".join(parts)
+        inside = [(k, v) for k, v in self.keys if v != "" and v == v]
+        return ", ".join(str(v) if k == "state" else f"{k}={v:g}" for k, v in inside)
 
     @property
     def used(self) -> pd.DataFrame:
@@ -56,17 +55,16 @@ class Group:
 
 
 def groups(rows: pd.DataFrame, per: Sequence[str]) -> list[Group]:
-    """Split by the columns of ``per`` in the order of execution; rows outside one of these loops belong to no group."""
+    """Split by the columns of ``per`` in the order of execution; rows outside a loop have the key NaN."""
     columns = {name: column(rows, name) for name in per if name != "state" or "state" in rows.columns}
     if rows.empty:
         return []
     if not columns:
         return [Group((), rows)]
-    inside = np.ones(len(rows), bool)
-    for name, found in columns.items():
-        if name != "state":
-            inside &= (rows[found].notna() & (rows[found] != -1)).to_numpy()
-    split = rows[inside].groupby(list(columns.values()), sort=False, dropna=False)
+    keys = [
+        rows[name] if rows[name].dtype.kind != "i" else rows[name].where(rows[name] != -1) for name in columns.values()
+    ]
+    split = rows.groupby(keys, sort=False, dropna=False)
     return [Group(tuple(zip(columns, (_key(v) for v in key), strict=True)), part) for key, part in split]
 
 

@@ -20,6 +20,8 @@ from drivers.wire import number, within
 _LEVEL = {"rel_tol": 1e-3, "abs_tol": 2 * LEVEL_GRID}
 _TIME = {"rel_tol": 1e-3, "abs_tol": 1e-10}
 _EXACT = {"rel_tol": 0.0, "abs_tol": 0.0}
+# from trigger to output, s: not documented, so more than any generator of this kind takes
+_LATENCY = 10e-6
 # an upload is in place but cannot be played yet when the next query answers (reference afg31000 sec. 16, 8)
 _UPLOAD_SETTLING = 0.2
 
@@ -144,8 +146,8 @@ class AFG31000Channel(AFG31000Settings):
 
     @property
     def burst_duration(self) -> float:
-        """Time from trigger to the end of the prepared burst, s; 0 if nothing is prepared."""
-        return self.programmed.duration if self.programmed else 0.0
+        """Time from trigger until the prepared burst has surely ended, s; 0 if nothing is prepared."""
+        return self.programmed.duration + _LATENCY if self.programmed else 0.0
 
     # pulses and waveforms
 

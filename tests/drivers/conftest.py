@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pyvisa
 from pymeasure.test import expected_protocol
 
 from drivers.afg31000 import AFG31000
@@ -82,3 +85,85 @@ def smu_on_wire(clock: RecordingClock) -> Callable[..., AbstractContextManager[K
             yield smu
 
     return connect
+
+
+BENCH = """
+bench: 1
+name: drivers
+visa: "@labctl"
+instruments: {instruments}
+device:
+  id: r
+  kind: resistor
+  limits: {{voltage: {{pd: 210 V}}}}
+wiring:
+  connections:
+    - {{from: {source}, to: pd, isolation: output}}
+    - {{from: common, to: au}}
+simulation:
+  model: resistor
+  parameters: {{resistance: {resistance}}}
+  noise: {noise}
+  options: {{dut: {options}}}
+"""
+
+
+class DriverBench:
+    """One simulated instrument on a resistor: the driver, the bench's clock, and what the node really sees."""
+
+    def __init__(self, manager: pyvisa.ResourceManager, driver: type, address: str, **options: Any) -> None:
+        self.manager = manager
+        self.library: Any = manager.visalib
+        self.clock = self.library.clock
+        self.address = address
+        self.driver = driver(address, name="dut", clock=self.clock, visa_library=self.library, **options)
+
+    @property
+    def volts(self) -> float:
+        """Voltage of the node now."""
+        return float(self.library.true_voltages()["pd"])
+
+    def extreme(self) -> float:
+        """Largest-magnitude voltage of the node since the last call."""
+        return float(self.library.true_extremes().get("pd", 0.0))
+
+    def raw(self) -> Any:
+        """A second session of another program on the same instrument."""
+        return self.manager.open_resource(self.address, read_termination="\n", write_termination="\n")
+
+
+@pytest.fixture
+def driver_bench(tmp_path: Path) -> Iterator[Callable[..., DriverBench]]:
+    """``driver_bench("afg31000", model="AFG31052", options={...})``: a fresh world with one instrument."""
+    addresses = {
+        "afg31000": ("USB0::0x0699::0x0358::C013019::INSTR", "1", AFG31000),
+        "keithley2636b": ("TCPIP0::192.168.1.26::5025::SOCKET", "a", Keithley2636B),
+    }
+    managers = []
+
+    def build(
+        name: str,
+        model: str | None = None,
+        address: str | None = None,
+        options: dict[str, Any] | None = None,
+        resistance: float = 1e6,
+        noise: bool = False,
+        **arguments: Any,
+    ) -> DriverBench:
+        usual, channel, driver = addresses[name]
+        entry = {"driver": name, "address": address or usual} | ({"model": model} if model else {})
+        text = BENCH.format(
+            instruments=json.dumps({"dut": entry}),
+            source=f"dut.{channel}",
+            resistance=resistance,
+            noise=json.dumps(noise),
+            options=json.dumps(options or {}),
+        )
+        file = tmp_path / f"bench{len(managers)}.yaml"
+        file.write_text(text, encoding="utf-8")
+        managers.append(pyvisa.ResourceManager(f"{file}@labctl"))
+        return DriverBench(managers[-1], driver, address or usual, **arguments)
+
+    yield build
+    for manager in managers:
+        manager.close()

@@ -68,9 +68,9 @@ def test_5_trigger_source_is_toggled_after_the_burst_is_enabled_and_ends_externa
 
 
 def test_5_toggling_is_refused_while_it_would_fire_the_other_output(afg_on_wire: Connect) -> None:
-    with afg_on_wire([(f":SOUR2:BURS:STAT?;:OUTP2:STAT?{TAIL}", f"1;1;{OK}")]) as afg:
-        with pytest.raises(SettingError, match="switch output 2 off first"):
-            afg.channel("1")._arm(1, 1e-3)
+    pairs = [(f":SOUR2:BURS:STAT?;:OUTP2:STAT?{TAIL}", f"1;1;{OK}")]
+    with afg_on_wire(pairs) as afg, pytest.raises(SettingError, match="switch output 2 off first"):
+        afg.channel("1")._arm(1, 1e-3)
 
 
 def test_6_period_precedes_width() -> None:
@@ -156,8 +156,8 @@ def test_idle_is_the_first_point_whatever_the_unknown_default_is() -> None:
     assert "SOUR1:PULS:DEL 0" in timing("1", SHAPE)  # the first point is the base only without lead delay
 
 
-def test_windows_of_5_V_models_are_respected() -> None:
-    with pytest.raises(SettingError, match="level -6.2 V is outside -5 .. 5 V"):
+def test_windows_of_5_volt_models_are_respected() -> None:
+    with pytest.raises(SettingError, match=r"level -6\.2 V is outside -5 \.\. 5 V"):
         PulseShape(-6.2, 0, 1e-4, None, 1e-3, 1).check(model("AFG31252"), -5, 5)
 
 

@@ -1,4 +1,4 @@
-"""Limits of the AFG31000 and the order in which its levels move: nothing clipped, the idle level never leaves a base."""
+"""Limits of the AFG31000 and the order in which its levels move: nothing clipped, the idle level stays at bases."""
 
 from __future__ import annotations
 

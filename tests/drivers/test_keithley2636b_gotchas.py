@@ -218,9 +218,9 @@ def test_small_currents_are_not_sent_as_zero() -> None:
 
 
 def test_numbers_that_are_none_are_found(smu_on_wire: Connect) -> None:
-    with smu_on_wire([("print(localnode.version, errorqueue.count)", "nil\t0.0")]) as smu:
-        with pytest.raises(ReplyError, match="nil"):
-            smu.numbers([], ["localnode.version"])
+    pairs = [("print(localnode.version, errorqueue.count)", "nil\t0.0")]
+    with smu_on_wire(pairs) as smu, pytest.raises(ReplyError, match="nil"):
+        smu.numbers([], ["localnode.version"])
 
 
 def test_fewer_values_than_asked_are_found(smu_on_wire: Connect) -> None:

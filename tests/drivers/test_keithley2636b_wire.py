@@ -149,7 +149,8 @@ def test_setups_out_of_limits_are_refused_before_anything_is_sent(
 
 def test_compliance_goes_before_the_level(smu_on_wire: Connect) -> None:
     pair = (
-        "smua.source.limiti=2e-05 smua.source.levelv=0.05 print(smua.source.levelv, smua.source.limiti, errorqueue.count)",
+        "smua.source.limiti=2e-05 smua.source.levelv=0.05"
+        " print(smua.source.levelv, smua.source.limiti, errorqueue.count)",
         "0.05\t2e-05\t0.0",
     )
     with smu_on_wire([CONFIGURE, pair]) as smu:
@@ -439,7 +440,7 @@ def test_safe_goes_on_after_a_failing_step_and_names_it(smu_on_wire: Connect) ->
     with smu_on_wire([]) as smu:
         smu.synchronise = Mock(side_effect=POWER_FAILURE)
         smu.ask = Mock(side_effect=["1.0", "0.0"])
-        with pytest.raises(SafeStateError, match="stop scripts.*channel a at high impedance") as caught:
+        with pytest.raises(SafeStateError, match=r"stop scripts.*channel a at high impedance") as caught:
             smu.safe()
         assert [step for step, _ in caught.value.failures][1:] == ["channel a at high impedance"]
         assert smu.channel("b").is_on is False

@@ -25,9 +25,9 @@ class Extremes:
     def include(self, voltage: float, current: float) -> None:
         if voltage < self.lowest:
             self.lowest = voltage
-        if voltage > self.highest:
+        elif voltage > self.highest:
             self.highest = voltage
-        if abs(current) > self.current:
+        if not -self.current <= current <= self.current:
             self.current = abs(current)
 
 
@@ -55,6 +55,7 @@ class Circuit:
         self._second: list[Source] = []
         self._active: list[Port] = []  # ports behind those sources, in that order, common left out
         self._playing: list[tuple[Port, Player]] = []
+        self._known: tuple[float, Solution] | None = None  # solution at a time, until something changes
         self._retry_repeat = 0  # periods to go one by one before the device is offered many again
         self._declined = 1
 
@@ -79,6 +80,7 @@ class Circuit:
         self.settle()
         for cables in self._cables.values():
             cables[:] = [cable for cable in cables if cable[0] is not port]
+        port.over_since = None
         self.changed()
 
     def ground(self, terminal: str) -> None:
@@ -106,6 +108,7 @@ class Circuit:
             conductance = sum(1.0 / source.resistance for source in sources)
             capacitance = sum(farads for _, farads in self._cables[terminal])
             for port in ports:
+                port.contended = len(sources) > 1
                 if port.player:
                     port.player.through_cable(capacitance / conductance)
                     self._playing.append((port, port.player))
@@ -115,7 +118,7 @@ class Circuit:
         for port, player in tuple(self._playing):
             player.seek(self._time)
             self._retire(port, player)
-        self._retry_repeat, self._declined = 0, 1
+        self._retry_repeat, self._declined, self._known = 0, 1, None
 
     # -- what instruments and tests ask ----------------------------------------------------------------------
 
@@ -170,7 +173,11 @@ class Circuit:
 
     def _now(self) -> Solution:
         self.settle()
-        return self._solve(0.0)
+        if self._known is None or self._known[0] != self._time:
+            for port in self._active:
+                port.update_limit(self._time)
+            self._known = (self._time, self._solve(0.0))
+        return self._known[1]
 
     def _index(self, port: Port) -> int:
         """Place of an active port among the sources of a solution (common comes last on its terminal)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import copysign, inf
+from math import copysign, inf, ulp
 from typing import TYPE_CHECKING
 
 from sim_backend.circuit.network import Source
@@ -27,6 +27,7 @@ class Port:
         self.limit_delay = 0.0
         self.source = Source(0.0, 0.0)
         self.player: Player | None = None
+        self.contended = False  # another source is on the same terminal
         self.over_since: float | None = None  # when the present excess over the limit began (absolute time, s)
         self._regulates_current = False
         self._circuit = circuit
@@ -34,7 +35,9 @@ class Port:
     def drive(self, emf: float, resistance: float, limit: float = inf, limit_delay: float = 0.0) -> None:
         """Constant EMF behind ``resistance`` from now on, abs(current) <= ``limit``; replaces what was playing.
 
-        When the current would exceed the limit, the EMF still holds for ``limit_delay`` before the limit loop acts.
+        Where another source on the same terminal forces more than the limit through this one, the EMF still holds
+        for ``limit_delay`` before the limit loop has recovered from the overload and acts (F6); through the device
+        alone the limit acts at once (T2).
         """
         self._circuit.settle()
         self.emf, self.limit, self.limit_delay = emf, limit, limit_delay
@@ -52,6 +55,7 @@ class Port:
         """Output relay open or high impedance from now on; a waveform that plays goes on unseen."""
         self._circuit.settle()
         self.connected = False
+        self.over_since = None
         self._circuit.changed()
 
     def play(self, waveform: Waveform, count: float, start: float) -> None:
@@ -94,8 +98,7 @@ class Port:
 
     def update_limit(self, now: float) -> None:
         """Let the limit act at ``now`` (s), or not yet."""
-        acts = not self.limit_delay or (self.over_since is not None and now >= self.over_since + self.limit_delay)
-        self.source.limit = self.limit if acts else inf
+        self.source.limit = self.limit if now >= self._deadline(now) else inf
 
     def note_excess(self, exceeds: bool, now: float) -> float:
         """Note that the current exceeds the limit (or not) from ``now`` on; returns when the limit will act (s)."""
@@ -104,5 +107,13 @@ class Port:
             return inf
         if self.over_since is None:
             self.over_since = now
-        deadline = self.over_since + self.limit_delay
+        deadline = self._deadline(now)
         return deadline if deadline > now else inf
+
+    def _deadline(self, now: float) -> float:
+        """When (s) the limit acts, or has acted; rounding of ``now`` counts for nothing."""
+        if not self.contended:
+            return now
+        since = now if self.over_since is None else self.over_since
+        deadline = since + self.limit_delay
+        return now if deadline <= now + 4 * ulp(now) else deadline

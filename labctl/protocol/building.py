@@ -19,7 +19,7 @@ from labctl.protocol.errors import ProtocolError, Where, nearest
 from labctl.protocol.names import Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence, find
-from labctl.protocol.values import REFERENCE, Ref
+from labctl.protocol.values import REFERENCE, Quantity, Ref
 
 P = TypeVar("P", bound=Part)
 
@@ -129,7 +129,7 @@ def _translated(cls: type[Part], error: ValidationError, fields: MappingNode) ->
     value = first.get("input")
     what = str(location[0]) if location else ""
     if kind == "value_error":
-        return ProtocolError(str(context["error"]), node.where, _about(cls, what))
+        return ProtocolError(str(context["error"]), node.where, _about(cls, location))
     if kind == "missing":
         missing = str(location[-1])
         owner = _owner(cls, location)
@@ -138,11 +138,12 @@ def _translated(cls: type[Part], error: ValidationError, fields: MappingNode) ->
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         return ProtocolError(f"'{what}' cannot be {_shown(value)}", node.where, nearest(str(value), words))
-    if kind == "string_pattern_mismatch" or (kind == "string_type" and isinstance(value, Ref | bool | int | float)):
+    not_text = isinstance(value, Quantity | Ref | bool | int | float)
+    if kind == "string_pattern_mismatch" or (kind == "string_type" and not_text):
         return ProtocolError(
             f"'{what}' cannot be {_shown(value)}: expected a name", node.where, "a letter, then letters, digits or _"
         )
-    return ProtocolError(f"'{what}': {first['msg'][:1].lower()}{first['msg'][1:]}", node.where, _about(cls, what))
+    return ProtocolError(f"'{what}': {first['msg'][:1].lower()}{first['msg'][1:]}", node.where, _about(cls, location))
 
 
 def _owner(cls: type[Part], location: tuple[str | int, ...]) -> type[Part]:
@@ -153,13 +154,16 @@ def _owner(cls: type[Part], location: tuple[str | int, ...]) -> type[Part]:
     return cls
 
 
-def _about(cls: type[Part], key: str) -> str:
-    if key not in file_fields(cls):
-        return f"see 'labctl schema' for {cls.__name__.lower()}"
-    about = describe_field(cls, file_fields(cls)[key])
-    return f"{key}: {about}" if about else ""
+def _about(cls: type[Part], location: tuple[str | int, ...]) -> str:
+    """What the innermost field of ``location`` is for."""
+    hint = f"{cls.__name__.lower()}: {(cls.__doc__ or '').strip().splitlines()[0]}"
+    for key in location:
+        if isinstance(key, str) and key in file_fields(cls):
+            hint = f"{key}: {describe_field(cls, file_fields(cls)[key])}"
+            cls = inner_part(cls, key) or cls
+    return hint
 
 
 def _shown(value: Any) -> str:
-    text = str(value) if isinstance(value, Ref) else repr(value)
+    text = str(value) if isinstance(value, Ref | Quantity) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

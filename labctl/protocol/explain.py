@@ -264,6 +264,7 @@ def _parameters(parameters: list[Parameter]) -> Iterator[str]:
         limits = [f"at least {parameter.minimum}"] if parameter.minimum is not None else []
         limits += [f"at most {parameter.maximum}"] if parameter.maximum is not None else []
         limits += ["one of " + ", ".join(map(str, parameter.choices))] if parameter.choices else []
+        limits += ["such as " + " or ".join(map(str, parameter.examples))] if parameter.examples else []
         changed = [] if parameter.value == parameter.default else [f"default {show(parameter.default)}"]
         text = f"{parameter.name:{width}}  {show(parameter.value)}{_brackets(changed + limits)}"
         yield from _wrap(f"{text}  {parameter.about}".rstrip(), "  ", " " * (width + 2))

@@ -9,7 +9,7 @@ from typing import Any
 
 from labctl.protocol import sources
 from labctl.protocol.building import build
-from labctl.protocol.errors import ProtocolError, excerpt, nearest
+from labctl.protocol.errors import ProtocolError, Where, excerpt, nearest
 from labctl.protocol.model import VERSION, Protocol
 from labctl.protocol.names import Registry, Scope
 from labctl.protocol.nodes import Mapping as MappingNode
@@ -89,6 +89,8 @@ def _check_version(root: MappingNode) -> None:
 def _override(name: str, text: str, registry: Registry) -> Node:
     file = f"--set {name}"
     registry.texts[file] = text
+    if not text.strip():
+        raise ProtocolError("no value is given", Where(file, 1, 1), f"such as --set '{name}=100 us'")
     return parse(text, file)
 
 

@@ -11,10 +11,11 @@ from labctl.protocol import sources
 from labctl.protocol.base import Step
 from labctl.protocol.building import build, describe_field, file_fields, is_block
 from labctl.protocol.errors import ProtocolError, Where, nearest, shorten
+from labctl.protocol.literals import read_value
 from labctl.protocol.names import Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence, plain
-from labctl.protocol.parameters import Parameter, read_parameters, read_value
+from labctl.protocol.parameters import Parameter, read_parameters
 from labctl.protocol.steps import (
     VERBS,
     Condition,

@@ -10,9 +10,9 @@ from typing import Any
 
 from labctl.protocol.base import Part, Step
 from labctl.protocol.building import file_fields, inner_part
+from labctl.protocol.literals import SERIES
 from labctl.protocol.loading import KEYS
 from labctl.protocol.model import VERSION
-from labctl.protocol.parameters import SERIES
 from labctl.protocol.requests import REQUESTS
 from labctl.protocol.steps import VERBS
 from labctl.protocol.values import IDENTIFIER, REFERENCE
@@ -213,6 +213,7 @@ def _request_body(name: str, cls: type[Part]) -> Schema:
 
 def _root() -> Schema:
     text = {"type": "string", "minLength": 1}
+    several = {"type": "array", "minItems": 1, "items": _NUMBER_OR_TEXT}
     parameter = {
         "type": "object",
         "properties": {
@@ -220,12 +221,8 @@ def _root() -> Schema:
             "about": {"type": "string", "description": "what it is, for 'labctl show'"},
             "min": {**_NUMBER_OR_TEXT, "description": "smallest value that is accepted"},
             "max": {**_NUMBER_OR_TEXT, "description": "largest value that is accepted"},
-            "choices": {
-                "type": "array",
-                "minItems": 1,
-                "items": _NUMBER_OR_TEXT,
-                "description": "all that is accepted",
-            },
+            "choices": {**several, "description": "all that is accepted"},
+            "examples": {**several, "description": "what else may be given; also allows their dimensions"},
         },
         "required": ["value"],
         "additionalProperties": False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from labctl.protocol.errors import ProtocolError, Where, nearest
+from labctl.protocol.errors import ProtocolError, Where
 from labctl.protocol.nodes import Mapping, decode, parse
 
 SUFFIXES = (".yaml", ".yml")
@@ -50,7 +50,7 @@ def open_source(name: str, folder: str | None, where: Where | None = None) -> So
         if isinstance(error, ProtocolError):
             raise
         reason = getattr(error, "strerror", None) or "this is not a path"
-        raise ProtocolError(f"{label[:200]!r} cannot be read: {reason}", where, _suggestion(name)) from None
+        raise ProtocolError(f"{label[:80]!r} cannot be read: {reason}", where, _suggestion(name)) from None
     return Source(decode(data, label), label, str(path.parent), key)
 
 
@@ -68,4 +68,4 @@ def _suggestion(name: str) -> str:
     tails = {key.rsplit("/", 1)[-1]: key for key in known}
     tail = name.rsplit("/", 1)[-1].removesuffix(".yaml")
     close = difflib.get_close_matches(tail[:80], tails, n=1)
-    return f"did you mean '{tails[close[0]]}'?" if close else nearest(name[:80], known)
+    return f"did you mean '{tails[close[0]]}'?" if close else "give a path, or a name that 'labctl list' shows"

@@ -98,7 +98,7 @@ def _value(
         if number < least:
             raise ValueError(f"{shown} must be at least {units.text(least, dimension)}")
         if number > most:
-            raise ValueError(f"{shown} must be at most {units.text(most, dimension)}")
+            raise ValueError(f"{shown} must be at most {units.text(most, dimension) if dimension else f'{most:.0%}'}")
 
     def read(raw: Any) -> Quantity | Ref | str:
         if isinstance(raw, str) and raw in words:

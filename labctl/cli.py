@@ -352,7 +352,7 @@ def info(run_file: RunArgument, json_: JsonOption = False) -> None:
 @app.command()
 def verify(run_file: RunArgument, json_: JsonOption = False) -> None:
     """Check every checksum of a run file; names the place of any damage."""
-    from labctl.store import verify as verify_file
+    from labctl.store.verify import verify as verify_file
 
     found = verify_file(run_file)
     if json_:
@@ -379,7 +379,7 @@ def verify(run_file: RunArgument, json_: JsonOption = False) -> None:
 @app.command()
 def repair(run_file: RunArgument, json_: JsonOption = False) -> None:
     """Make a readable run file from what an interrupted or damaged one holds; the original is left as it is."""
-    from labctl.store import repair as repair_file
+    from labctl.store.repair import repair as repair_file
 
     repaired = repair_file(run_file)
     if json_:
@@ -396,7 +396,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder for the tables")] = Path("."),
 ) -> None:
     """Write the tables of a run file as CSV or Parquet."""
-    from labctl.store import export as export_tables
+    from labctl.store.export import export as export_tables
 
     if to not in ("csv", "parquet"):
         fail(f"--to {to!r} is not known", "use csv or parquet", 2)

@@ -106,18 +106,19 @@ class Executor:
         if op.operator:
             self._ask(op.operator)
         for rival in op.quiet:
-            channel = self._bench.channel(rival)
-            channel.isolate()
+            self._bench.channel(rival).isolate()
         if op.line:
             instrument, _, number = op.line.split(".")
             self._bench.instruments[instrument].line(int(number), op.level)
             self._clock.sleep(op.time)
-        self._bench.channel(op.source).output(True)
         self._switched[op.terminal] += 1
         yield self._event("route", op, terminal=op.terminal, position=op.source, operations=self._switched[op.terminal])
 
     def _hold(self, op: m.Hold) -> Iterator[Event]:
-        self._bench.channel(op.source).source(op.level.at(self._variables), op.compliance)
+        channel = self._bench.channel(op.source)
+        channel.configure_read(op.compliance)
+        channel.source(op.level.at(self._variables))
+        channel.output(True)
         yield from ()
 
     def _pulses(self, op: m.Pulses) -> Iterator[Event]:

@@ -115,6 +115,7 @@ class Run:
         """Follow a run that goes on: read what is new. True if there is something, be it that the run has ended."""
         if self._journal is None:
             return False
+        running = self._journal.running
         try:
             new = self._journal.refresh()
         except FileNotFoundError:
@@ -122,7 +123,7 @@ class Run:
             new = True
         else:
             self._check_journal()
-            new |= self._journal.running != self.meta["running"]
+            new |= self._journal.running != running
             self._history = list(self._journal.history)
         for name in ("meta", "tables", "events", "traces", "wire") if new else ():
             self.__dict__.pop(name, None)

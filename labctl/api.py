@@ -59,10 +59,14 @@ def prepare(
     """
     from labctl.bench.loading import find_bench, load_bench
     from labctl.plan.build import build_plan
+    from labctl.plan.errors import PlanError
     from labctl.protocol import load_protocol
 
     loaded = load_protocol(protocol, overrides or {})
-    file = find_bench(bench if bench is not None else loaded.bench)
+    named = bench if bench is not None else loaded.bench
+    if named is None:
+        raise PlanError(f"{loaded.name} names no bench", hint="give one with --bench, or 'bench:' in the protocol")
+    file = find_bench(named)
     described = load_bench(file)
     plan = build_plan(loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow))
     return Prepared(loaded, described, file, plan, simulate or described.simulated)
@@ -144,7 +148,7 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], operator: str, devi
 
 def _tables(plan: Plan) -> Any:
     from labctl.plan.model import ForEach, Repeat, Until, walk
-    from labctl.store import event_tables
+    from labctl.store import Column, event_tables
 
     loops: dict[str, str] = {}
     repeats: list[str] = []
@@ -154,7 +158,9 @@ def _tables(plan: Plan) -> Any:
         elif isinstance(op, ForEach):
             loops[op.axis.name] = op.axis.unit
             repeats += [op.inner[0]] if op.inner else []
-    return event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
+    tables = event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
+    tables["pulse"]["name"] = Column("str", about="what the protocol calls it")
+    return tables
 
 
 def _versions() -> dict[str, str]:

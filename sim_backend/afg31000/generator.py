@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -14,7 +14,7 @@ from sim_backend.afg31000.sweeper import sweep_steps
 from sim_backend.circuit import Waveform
 from sim_backend.clock import Clock, Event
 
-_UNROLLED = 20_000
+UNROLLED = 20_000
 """Most segments of a free-running burst that are laid out as one periodic waveform."""
 
 
@@ -192,7 +192,7 @@ class Generator:
         # A gate from the timer is open for the first half of its period, and whole cycles are completed.
         cycles = max(1, ceil(timer.period / 2 / program.period)) if program.gated else program.cycles
         fits = program.delay + cycles * program.period <= timer.period
-        if fits and cycles * len(program.shape.durations) <= _UNROLLED:
+        if fits and cycles * len(program.shape.durations) <= UNROLLED:
             self._ran = True
             self._output.hold(program.idle_level(self._ran))
             self._output.play(_unroll(program, int(cycles), timer.period), inf, tick)
@@ -239,12 +239,21 @@ class Generator:
 
 def _unroll(program: Program, cycles: int, period: float) -> Waveform:
     """A free-running burst as one periodic waveform: delay, cycles, idle."""
-    cycle = program.waveform
     idle = program.idle_level(ran=True)
-    rest = max(0.0, period - program.delay - cycles * cycle.period)
+    rest = max(0.0, period - program.delay - cycles * program.waveform.period)
+    return chain([*_flat(idle, program.delay), (program.waveform, cycles), *_flat(idle, rest)])
+
+
+def _flat(level: float, lasts: float) -> list[tuple[Waveform, int]]:
+    """A constant stretch, if there is any."""
+    return [(Waveform((lasts,), (level,), (level,), level), 1)] if lasts > 0 else []
+
+
+def chain(parts: Sequence[tuple[Waveform, int]]) -> Waveform:
+    """Waveforms one after the other, each so many times, as one."""
     return Waveform(
-        (program.delay, *cycle.durations * cycles, rest),
-        (idle, *cycle.starts * cycles, idle),
-        (idle, *cycle.ends * cycles, idle),
-        idle,
+        tuple(duration for part, times in parts for duration in part.durations * times),
+        tuple(start for part, times in parts for start in part.starts * times),
+        tuple(end for part, times in parts for end in part.ends * times),
+        parts[-1][0].after,
     )

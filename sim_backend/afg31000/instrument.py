@@ -56,6 +56,7 @@ class SimulatedAFG31000:
         self.settings = defaults(self.model, self.options)
         self.power_on_clear = True
         self._lines = context.lines
+        self._trigger_line = f"{self.name}.trigger"
         self._deaf = False
         self._timer_epoch = self.clock.now
         self._on_complete: list[Callable[[], None]] = []
@@ -70,8 +71,13 @@ class SimulatedAFG31000:
             self.model, self.options, self.clock, self._outputs, self._generators, lambda: self.settings
         )
         self.protected = True
-        self.session = Session(command_table(self), self.status, keep_unread=self.options.unread_reply == "keep")
-        self._lines.listen(f"{self.name}.trigger", self._external)
+        self.session = Session(
+            command_table(self),
+            self.status,
+            keep_unread=self.options.unread_reply == "keep",
+            suffix_error=self.options.missing_channel if self.model.channels == 1 else -114,
+        )
+        self._lines.listen(self._trigger_line, self._external)
         self._switch_on()
 
     # -- the VISA layer ---------------------------------------------------------------------------------------------
@@ -260,7 +266,10 @@ class SimulatedAFG31000:
         if self.settings.trigger_source == "TIM":
             timer = Timer(self.settings.trigger_period, self._timer_epoch)
         program = self._programmer.program(channel, number)
-        self._generators[number - 1].load(program, channel.sweep, timer)
+        generator = self._generators[number - 1]
+        generator.load(program, channel.sweep, timer)
+        if self.settings.trigger_source == "EXT" and not self._deaf:  # a gate is a level, not an edge
+            generator.gate(self._lines.level(self._trigger_line) == (self.settings.trigger_slope == "POS"))
 
     def _note_toggle(self, old: Settings, new: Settings) -> None:
         """Gotcha 5: after a burst is set up, the input may be deaf until the source goes TIM, EXT."""

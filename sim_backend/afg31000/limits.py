@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from sim_backend.scpi import ScpiError
 
-_SLACK = 1e-9
-"""Relative tolerance, so that a limit can be set through its own reply."""
+
+def _slack(limit: float) -> float:
+    """Tolerance, so that a limit can be set through its own reply."""
+    return 1e-9 * abs(limit) + 1e-15
 
 
 class Arbiter:
@@ -19,8 +21,7 @@ class Arbiter:
 
     def admit(self, value: float, low: float, high: float, what: str = "") -> float:
         """``value`` if it lies in ``low``..``high``; else the nearer limit, or ScpiError -222."""
-        slack = _SLACK * max(abs(low), abs(high), abs(value))
-        if low - slack <= value <= high + slack:
+        if low - _slack(low) <= value <= high + _slack(high):
             return min(max(value, low), max(high, low))
         if not self._clamps or value != value or low > high:
             raise ScpiError(-222, what)

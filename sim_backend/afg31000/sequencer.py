@@ -13,7 +13,7 @@ import numpy as np
 
 from sim_backend.afg31000 import shapes
 from sim_backend.afg31000.advanced import Advanced, Element
-from sim_backend.afg31000.generator import Generator
+from sim_backend.afg31000.generator import UNROLLED, Generator, chain
 from sim_backend.afg31000.models import Model
 from sim_backend.afg31000.options import AfgOptions
 from sim_backend.afg31000.output import Output
@@ -49,6 +49,7 @@ class Sequencer:
         self._at = 0
         self._waiting = False
         self._runs = 0
+        self._drawn: dict[tuple[object, ...], Waveform] = {}
         self._event: Event | None = None
         self._ticker: Event | None = None
 
@@ -79,8 +80,11 @@ class Sequencer:
         self.stop()
         self.running = True
         self._runs += 1
-        self._tick_later()
-        self._enter(0)
+        self._drawn.clear()
+        self._at = 0
+        if not self._lay_out():
+            self._tick_later()
+            self._enter(0)
 
     def stop(self) -> None:
         """Stop where it is: the level of now holds at the first point of the element."""
@@ -154,8 +158,7 @@ class Sequencer:
                 continue
             waveform = self._waveform(number, name)
             period = waveform.period
-            lag = max(0.0, self.table.skew if number == 2 else -self.table.skew)
-            self._outputs[number - 1].play(waveform, loops, now + lag)
+            self._outputs[number - 1].play(waveform, loops, now + self._lag(number))
         self._cancel()
         if loops < inf:
             self._event = self._clock.call_at(now + loops * period, self._played)
@@ -183,10 +186,45 @@ class Sequencer:
         second = self._options.second_run == "ch2_deaf" and self._runs > 1
         return second and number == 2 and self.table.run_mode != "CONT"
 
+    def _lay_out(self) -> bool:
+        """Play a sequence that nothing can interrupt as one periodic waveform; False if there is no such one."""
+        elements = self.table.elements
+        ends_at_start = elements[-1].goto and elements[-1].goto_index == 1
+        if self.table.run_mode != "SEQ" or not (ends_at_start or self._options.sequence_end == "restart"):
+            return False
+        free = all(not (e.wait or e.infinite) and e.jump_type == "OFF" for e in elements)
+        if not free or any(e.goto for e in elements[:-1]) or (elements[-1].goto and not ends_at_start):
+            return False
+        whole = []
+        for number in range(1, self._model.channels + 1):
+            names = [e.waveforms[number - 1] for e in elements]
+            if not any(names):
+                continue
+            if not all(names):
+                return False
+            parts = [(self._waveform(number, n), e.loops) for n, e in zip(names, elements, strict=True)]
+            if sum(len(part.durations) * loops for part, loops in parts) > UNROLLED:
+                return False
+            whole.append((number, chain(parts)))
+        for number, waveform in whole:
+            self._outputs[number - 1].play(waveform, inf, self._clock.now + self._lag(number))
+        return True
+
+    def _lag(self, number: int) -> float:
+        """SEQControl:DELay: positive holds channel 2 back, negative channel 1."""
+        return max(0.0, self.table.skew if number == 2 else -self.table.skew)
+
     def _waveform(self, number: int, name: str) -> Waveform:
-        """A waveform of the list as EMF: held samples, runs merged."""
+        """A waveform of the list at the present scale, offset and rate."""
+        table, channel = self.table, self._settings().channels[number - 1]
+        key = (number, name, table.scale[number - 1], table.offset[number - 1], table.rate, channel)
+        if key not in self._drawn:
+            self._drawn[key] = self._draw(number, name, channel)
+        return self._drawn[key]
+
+    def _draw(self, number: int, name: str, channel: ChannelSettings) -> Waveform:
+        """EMF of a waveform of the list: held samples, runs merged."""
         file = self.table.find(name)
-        channel = self._settings().channels[number - 1]
         half = self._half_span(channel, file.amplitude, self.table.scale[number - 1])
         offset = self.table.offset[number - 1] / channel.shown
         levels = np.clip(offset + half * file.samples, channel.limit_low, channel.limit_high)

@@ -47,7 +47,7 @@ def _nodes(pattern: str) -> list[_Node]:
         suffix = None if first is None else (int(first), int(last)) if last else (1, int(first))
         nodes.append(_Node(mnemonic, bool(opened), suffix))
     else:
-        if position == len(pattern):
+        if nodes and position == len(pattern):
             return nodes
     raise ValueError(f"not a command pattern: {pattern!r}")
 
@@ -84,7 +84,9 @@ class _Branch(Generic[Target]):
 class HeaderTree(Generic[Target]):
     """All headers of one instrument."""
 
-    def __init__(self) -> None:
+    def __init__(self, range_error: int = -114) -> None:
+        """``range_error``: what a suffix out of its range raises."""
+        self._range_error = range_error
         self._root: _Branch[Target] = _Branch()
         self._found: dict[str, tuple[Target, tuple[int, ...]] | ScpiError] = {}
 
@@ -102,7 +104,7 @@ class HeaderTree(Generic[Target]):
             branch.ends.append(_End(target, tuple(nodes[i].suffix for i in kept), slots, defaults))
 
     def find(self, header: str) -> tuple[Target, tuple[int, ...]]:
-        """Target and numeric suffixes of a complete header, such as ``sour2:volt:high``; -113 or -114."""
+        """Target and numeric suffixes of a complete header, such as ``sour2:volt:high``; -113, or -114."""
         known = self._found.get(header)
         if known is None:
             try:
@@ -134,7 +136,7 @@ class HeaderTree(Generic[Target]):
             if suffixes is not None:
                 return end.target, suffixes
         carries = any(all(n is None or s for n, s in zip(numbers, end.suffixes, strict=True)) for end in ends)
-        raise ScpiError(-114 if carries else -113, header)
+        raise ScpiError(self._range_error if carries else -113, header)
 
 
 def _fill(end: _End[Target], numbers: list[int | None]) -> tuple[int, ...] | None:

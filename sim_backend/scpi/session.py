@@ -54,8 +54,15 @@ class Session:
     ``keep_unread``. ``pause`` holds everything after the running unit until ``resume``: that is being busy.
     """
 
-    def __init__(self, commands: Iterable[Command], status: Status, keep_unread: bool = False) -> None:
-        self._tree: HeaderTree[Command] = HeaderTree()
+    def __init__(
+        self,
+        commands: Iterable[Command],
+        status: Status,
+        keep_unread: bool = False,
+        suffix_error: int = -114,
+    ) -> None:
+        """``suffix_error``: what a numeric suffix out of range queues."""
+        self._tree: HeaderTree[Command] = HeaderTree(suffix_error)
         for command in commands:
             for pattern in command.patterns:
                 self._tree.add(pattern, command)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sim_backend.afg31000.limits import Arbiter
 from sim_backend.afg31000.options import AfgOptions
 from sim_backend.afg31000.replies import Replies
 from sim_backend.scpi import Command, ScpiError, Suffixes, Tokens
-from sim_backend.scpi.values import Choice, Token, boolean, integer, keyword, number, quoted, string
+from sim_backend.scpi.values import Choice, Token, boolean, integer, keyword, quantity, quoted, string
 
 Bounds = tuple[float, float]
 
-VOLT = ("V",)
-HERTZ = ("HZ",)
-SECOND = ("S",)
-PERCENT = ("PCT", "%")
+PLAIN: dict[str, float] = {}
+"""Units that a number may carry, with what they multiply it by."""
+VOLT = {"V": 1.0}
+HERTZ = {"HZ": 1.0}
+SECOND = {"S": 1.0}
+PERCENT = {"PCT": 1.0, "%": 1.0}
+OHM = {"OHM": 1.0}
+ANGLE = {"RAD": 1.0, "DEG": math.pi / 180}
 
 
 def only(tokens: Tokens) -> Token:
@@ -52,7 +56,7 @@ class Maker:
         get: Callable[[int], float],
         put: Callable[[int, float], None],
         bounds: Callable[[int], Bounds],
-        units: tuple[str, ...] = (),
+        units: Mapping[str, float] = PLAIN,
         admits: bool = False,
         count: bool = False,
         infinity: bool = False,
@@ -70,9 +74,8 @@ class Maker:
                 return math.inf
             if word is not None:
                 raise ScpiError(self._options.illegal_mnemonic, word)
-            given = number(token, units)
-            if count:
-                given = float(integer(token))
+            given, unit = quantity(token, tuple(units))
+            given = float(integer(token)) if count else given * units.get(unit, 1.0)
             return self._arbiter.admit(given, *limits) if admits else given
 
         def set_(suffixes: Suffixes, tokens: Tokens) -> None:

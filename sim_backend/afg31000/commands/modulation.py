@@ -7,14 +7,13 @@ but the simulated instrument does not modulate: turning it on is refused with -2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sim_backend.afg31000.commands.build import HERTZ, PERCENT, SECOND, Bounds, Maker, first, only
+from sim_backend.afg31000.commands.build import ANGLE, HERTZ, PERCENT, SECOND, Bounds, Maker
 from sim_backend.afg31000.settings import Modulation, Sweep
-from sim_backend.scpi import Command, ScpiError, Suffixes, Tokens
-from sim_backend.scpi.values import quantity
+from sim_backend.scpi import Command, ScpiError
 
 if TYPE_CHECKING:
     from sim_backend.afg31000.instrument import SimulatedAFG31000
@@ -31,14 +30,21 @@ def sweep_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Iterator
 
     def alter(n: int, **changes: float | str) -> None:
         sweep = replace(afg.channel(n).sweep, **changes)  # type: ignore[arg-type]
-        low, high = afg.model.frequency_bounds(afg.channel(n).shape)
-        slack = 1e-9 * high
-        for hertz in (sweep.start, sweep.stop):
-            afg.arbiter.admit(hertz, low, high + slack, "sweep frequency")
         afg.alter(n, sweep=sweep)
 
-    def frequency_bounds(n: int) -> Bounds:
+    def ends(n: int) -> Bounds:
         return afg.model.frequency_bounds(afg.channel(n).shape)
+
+    def centres(n: int) -> Bounds:
+        sweep, (low, high) = afg.channel(n).sweep, ends(n)
+        half = abs(sweep.stop - sweep.start) / 2
+        return low + half, high - half
+
+    def spans(n: int) -> Bounds:
+        sweep, (low, high) = afg.channel(n).sweep, ends(n)
+        middle = (sweep.start + sweep.stop) / 2
+        room = 2 * min(middle - low, high - middle)
+        return -room, room
 
     def centre(n: int, hertz: float) -> None:
         half = (afg.channel(n).sweep.stop - afg.channel(n).sweep.start) / 2
@@ -58,19 +64,25 @@ def sweep_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Iterator
             admits=True,
         )
 
-    def frequency(header: str, get: Callable[[Sweep], float], put: Callable[[int, float], None]) -> Command:
+    def frequency(
+        header: str,
+        get: Callable[[Sweep], float],
+        put: Callable[[int, float], None],
+        bounds: Callable[[int], Bounds],
+    ) -> Command:
         return make.number(
             f"{source}FREQuency:{header}",
             get=lambda n: get(afg.channel(n).sweep),
             put=put,
-            bounds=frequency_bounds,
+            bounds=bounds,
+            admits=True,
             units=HERTZ,
         )
 
-    yield frequency("STARt", lambda s: s.start, lambda n, hertz: alter(n, start=hertz))
-    yield frequency("STOP", lambda s: s.stop, lambda n, hertz: alter(n, stop=hertz))
-    yield frequency("CENTer", lambda s: (s.start + s.stop) / 2, centre)
-    yield frequency("SPAN", lambda s: s.stop - s.start, span)
+    yield frequency("STARt", lambda s: s.start, lambda n, hertz: alter(n, start=hertz), ends)
+    yield frequency("STOP", lambda s: s.stop, lambda n, hertz: alter(n, stop=hertz), ends)
+    yield frequency("CENTer", lambda s: (s.start + s.stop) / 2, centre, centres)
+    yield frequency("SPAN", lambda s: s.stop - s.start, span, spans)
     yield time("TIME", "time", _SWEEP_TIME)
     yield time("HTIMe", "hold", (0.0, _SWEEP_TIME[1]))
     yield time("RTIMe", "back", (0.0, _SWEEP_TIME[1]))
@@ -93,7 +105,7 @@ def modulation_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Ite
     largest = afg.model.sine
     yield from _kind(afg, make, source, "AM", "AM[:DEPTh]", (0.0, 120.0), PERCENT)
     yield from _kind(afg, make, source, "FM", "FM[:DEViation]", (0.0, largest), HERTZ)
-    yield from _kind(afg, make, source, "PM", "PM[:DEViation]", (0.0, math.pi), ("RAD", "DEG"))
+    yield from _kind(afg, make, source, "PM", "PM[:DEViation]", (0.0, math.pi), ANGLE)
     yield from _kind(afg, make, source, "PWM", "PWM[:DEViation][:DCYCle]", (0.0, 50.0), PERCENT)
     yield make.number(
         f"{source}FSKey[:FREQuency]",
@@ -121,7 +133,7 @@ def modulation_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Ite
 
 
 def _kind(
-    afg: SimulatedAFG31000, make: Maker, source: str, name: str, amount: str, bounds: Bounds, units: tuple[str, ...]
+    afg: SimulatedAFG31000, make: Maker, source: str, name: str, amount: str, bounds: Bounds, units: Mapping[str, float]
 ) -> Iterator[Command]:
     """Commands of one kind of modulation; its registers are the channel's field of that name."""
     field = name.lower()
@@ -133,22 +145,18 @@ def _kind(
     def alter(n: int, **changes: float | str) -> None:
         afg.alter(n, **{field: replace(now(n), **changes)})  # type: ignore[arg-type]
 
-    def set_amount(suffixes: Suffixes, tokens: Tokens) -> None:
-        value, unit = quantity(only(tokens), units)
-        value = math.radians(value) if unit == "DEG" else value
-        alter(first(suffixes), amount=afg.arbiter.admit(value, *bounds))
-
     def choose_file(n: int, path: str) -> None:
         afg.memories.waveform_file(path)
         alter(n, file=path)
 
-    asked = make.number(
+    yield make.number(
         f"{source}{amount}",
         get=lambda n: now(n).amount,
-        put=lambda n, value: None,
+        put=lambda n, value: alter(n, amount=value),
         bounds=lambda _: bounds,
+        units=units,
+        admits=True,
     )
-    yield Command((f"{source}{amount}",), set_amount, asked.query)
     yield make.number(
         f"{source}{name}:INTernal:FREQuency",
         get=lambda n: now(n).frequency,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ def pulse_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Iterator
         get: Callable[[ChannelSettings], float],
         set_: Callable[[ChannelSettings, float], ChannelSettings],
         bounds: Callable[[ChannelSettings], Bounds],
-        units: tuple[str, ...] = SECOND,
+        units: Mapping[str, float] = SECOND,
         linked: bool = False,
     ) -> Command:
         def put(n: int, value: float) -> None:

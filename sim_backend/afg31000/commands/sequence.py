@@ -70,7 +70,7 @@ def control_commands(afg: SimulatedAFG31000, make: Maker) -> Iterator[Command]:
         get=lambda _: sequencer.table.rate,
         put=set_rate,
         bounds=lambda _: (_LOWEST_RATE, afg.model.sequence_rate),
-        units=("S/S", "HZ"),
+        units={"S/S": 1.0, "HZ": 1.0},
         admits=True,
     )
     yield make.number(

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sim_backend.afg31000.commands.build import HERTZ, PERCENT, Maker, event, first, only, query
+from sim_backend.afg31000.commands.build import ANGLE, HERTZ, PERCENT, Maker, event, query
 from sim_backend.afg31000.settings import NO_PHASE, ChannelSettings
-from sim_backend.scpi import Command, ScpiError, Suffixes, Tokens
-from sim_backend.scpi.values import keyword, quantity
+from sim_backend.scpi import Command, ScpiError
 
 if TYPE_CHECKING:
     from sim_backend.afg31000.instrument import SimulatedAFG31000
@@ -19,7 +18,6 @@ _SHAPES = (
     "SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "SINC", "GAUSsian", "LORentz", "ERISe", "EDECay",
     "HAVersine", "EMEMory[1]", "EMEMory2", "EFILe",
 )  # fmt: skip
-_TURN = 180.0
 
 
 def concurrent(afg: SimulatedAFG31000, make: Maker, pattern: str, flag: str, fields: tuple[str, ...]) -> Command:
@@ -111,28 +109,19 @@ def phase_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Iterator
             raise ScpiError(-221, f"{channel.shape} has no phase")
         return replace(channel, phase=afg.arbiter.admit(radians, -math.pi, math.pi, "phase"))
 
-    def set_phase(suffixes: Suffixes, tokens: Tokens) -> None:
-        n, word = first(suffixes), keyword(only(tokens))
-        if word is None:
-            value, unit = quantity(tokens[0], ("DEG", "RAD"))
-            radians = value * math.pi / _TURN if unit == "DEG" else value
-        elif word in ("MIN", "MAX"):
-            radians = math.pi if word == "MAX" else -math.pi
-        else:
-            raise ScpiError(afg.options.illegal_mnemonic, word)
+    def set_phase(n: int, radians: float) -> None:
         afg.change(n, lambda channel: turned(channel, radians), afg.settings.phase_concurrent)
 
     def align(_: int) -> None:
         two_channels(afg)
         afg.align()
 
-    header = f"{source}PHASe[:ADJust]"
-    asked = make.number(
-        header,
+    yield make.number(
+        f"{source}PHASe[:ADJust]",
         get=lambda n: afg.channel(n).phase,
-        put=lambda n, radians: None,
+        put=set_phase,
         bounds=lambda _: (-math.pi, math.pi),
+        units=ANGLE,
     )
-    yield Command((header,), set_phase, asked.query)
     yield event(f"{source}PHASe:INITiate", run=align)
     yield concurrent(afg, make, f"{source}PHASe", "phase_concurrent", ("phase",))

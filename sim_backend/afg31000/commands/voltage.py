@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from sim_backend.afg31000.commands.build import VOLT, Bounds, Maker, first, only
+from sim_backend.afg31000.commands.build import OHM, VOLT, Bounds, Maker, first, only
 from sim_backend.afg31000.commands.source import concurrent
-from sim_backend.afg31000.models import LOAD
+from sim_backend.afg31000.models import AMPLITUDE_MIN, LOAD
 from sim_backend.afg31000.settings import ChannelSettings
 from sim_backend.scpi import Command, ScpiError, Suffixes, Tokens
 from sim_backend.scpi.values import keyword, quantity
@@ -43,10 +43,10 @@ def voltage_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Iterat
         )
 
     def upper_bounds(channel: ChannelSettings) -> Bounds:
-        return channel.limit_low * channel.shown, afg.model.window * channel.shown
+        return (channel.limit_low + AMPLITUDE_MIN) * channel.shown, afg.model.window * channel.shown
 
     def lower_bounds(channel: ChannelSettings) -> Bounds:
-        return -afg.model.window * channel.shown, channel.limit_high * channel.shown
+        return -afg.model.window * channel.shown, (channel.limit_high - AMPLITUDE_MIN) * channel.shown
 
     yield _amplitude(afg, make, f"{header}[:AMPLitude]")
     yield level(f"{header}:OFFSet", lambda c: c.offset, levels.set_offset, levels.offset_bounds)
@@ -101,7 +101,8 @@ def output_commands(afg: SimulatedAFG31000, make: Maker) -> Iterator[Command]:
     output = f"OUTPut<{afg.model.channels}>"
 
     def set_load(n: int, ohms: float) -> None:
-        ohms = ohms if math.isinf(ohms) else afg.arbiter.admit(float(f"{ohms:.3g}"), *LOAD, "load")
+        if not math.isinf(ohms):
+            ohms = float(f"{afg.arbiter.admit(ohms, *LOAD, 'load'):.3g}")
         afg.change(n, lambda channel: afg.levels.set_load(channel, ohms))
 
     yield make.boolean(
@@ -114,7 +115,7 @@ def output_commands(afg: SimulatedAFG31000, make: Maker) -> Iterator[Command]:
         get=lambda n: afg.channel(n).load,
         put=set_load,
         bounds=lambda _: LOAD,
-        units=("OHM",),
+        units=OHM,
         infinity=True,
     )
     yield make.choice(

@@ -15,7 +15,9 @@ from drivers.clock import Clock
 from drivers.errors import ErrorEntry, InstrumentError, ReplyError
 from drivers.wire import WireInstrument, timed_out
 
-_MARK = "synchronised"
+#: how often, and how long each time in s, an instrument is asked to answer in turn
+_ATTEMPTS = 4
+_MARK_TIMEOUT = 1.0
 #: lines, or errors, read before the instrument is given up as babbling
 _MOST_LINES = 1000
 
@@ -31,6 +33,7 @@ class TspInstrument(WireInstrument):
     ) -> None:
         super().__init__(adapter, name, clock, visa_library, **kwargs)
         self._scripts: dict[str, str] = {}
+        self._marks = 0
 
     def exchange(self, statements: Sequence[str], expressions: Sequence[str] = ()) -> list[str]:
         """Carry out ``statements`` and print ``expressions``, in one line; the values printed.
@@ -103,19 +106,32 @@ class TspInstrument(WireInstrument):
             self.check_errors(command)
 
     def synchronise(self) -> None:
-        """Stop a running script, throw away replies that nobody read, and make sure that the next one is ours.
+        """Stop running scripts, throw away replies that nobody read, and make sure that the next one is ours.
+
+        On a raw socket, lines that wait behind a running one stay when that is aborted: hence several attempts.
 
         Raises:
-            ReplyError: the instrument does not answer in turn.
+            ReplyError: the instrument does not answer in turn. pyvisa.VisaIOError: it does not answer.
         """
-        self.write("abort")
-        self.write("localnode.prompts=0 localnode.showerrors=0")
-        self.clear_link()
-        self.write(f"print([[{_MARK}]])")
-        for _ in range(_MOST_LINES):
-            if self.read().strip().endswith(_MARK):
+        for attempt in range(1, _ATTEMPTS + 1):
+            self.write("abort")
+            self.clear_link()
+            self._marks += 1
+            mark = f"synchronised {self._marks}"
+            self.write(f"localnode.prompts=0 localnode.showerrors=0 print([[{mark}]])")
+            try:
+                with self.timeout(_MARK_TIMEOUT):
+                    self._read_until(mark)
                 return
-        raise ReplyError(self.name, _MARK, "messages without end")
+            except pyvisa.VisaIOError as error:
+                if not timed_out(error) or attempt == _ATTEMPTS:
+                    raise
+
+    def _read_until(self, mark: str) -> None:
+        for _ in range(_MOST_LINES):
+            if self.read().strip().endswith(mark):
+                return
+        raise ReplyError(self.name, mark, "messages without end")
 
     def load_script(self, stem: str) -> str:
         """Global name of the functions in ``tsp/<stem>.lua``; asked for, and sent if absent, once per session.

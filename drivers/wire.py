@@ -89,29 +89,32 @@ class WireInstrument(Instrument):
         if getattr(connection, "resource_class", None) != "SOCKET":
             connection.clear()
             return
-        timeout = connection.timeout
-        connection.timeout = SILENCE * 1e3
         try:
-            for _ in range(_MOST_STALE):
-                connection.read_raw()
+            with self.timeout(SILENCE):
+                for _ in range(_MOST_STALE):
+                    connection.read_raw()
         except pyvisa.VisaIOError as error:
-            if error.error_code != pyvisa.constants.StatusCode.error_timeout:
+            if not timed_out(error):
                 raise
         else:
             raise ReplyError(self.name, "", "messages without end")
-        finally:
-            connection.timeout = timeout
 
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Let replies inside take ``seconds`` longer than the link's ordinary timeout."""
+        with self.timeout(self.adapter.connection.timeout / 1e3 + seconds):
+            yield
+
+    @contextmanager
+    def timeout(self, seconds: float) -> Iterator[None]:
+        """Wait ``seconds`` for each reply inside."""
         connection = self.adapter.connection
-        timeout = connection.timeout
-        connection.timeout = timeout + seconds * 1e3
+        ordinary = connection.timeout
+        connection.timeout = seconds * 1e3
         try:
             yield
         finally:
-            connection.timeout = timeout
+            connection.timeout = ordinary
 
 
 def timed_out(error: pyvisa.VisaIOError) -> bool:

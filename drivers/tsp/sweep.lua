@@ -15,16 +15,15 @@ local function clear(buffer)
   buffer.collectsourcevalues = 1
 end
 
-local function set(smu, level)
+local function level_name(smu)
   if smu.source.func == smu.OUTPUT_DCAMPS then
-    smu.source.leveli = level
-  else
-    smu.source.levelv = level
+    return "leveli"
   end
+  return "levelv"
 end
 
-local function hold_range(smu, largest)
-  if smu.source.func == smu.OUTPUT_DCAMPS then
+local function hold_range(smu, level, largest)
+  if level == "leveli" then
     smu.source.rangei = largest
   else
     smu.source.rangev = largest
@@ -36,9 +35,9 @@ local function free_range(smu)
   smu.source.autorangei = smu.AUTORANGE_ON
 end
 
-local function switch_on(smu, relay)
+local function switch_on(smu, level, relay)
   if smu.source.output == smu.OUTPUT_OFF then
-    set(smu, 0)
+    smu.source[level] = 0
     smu.source.output = smu.OUTPUT_ON
     delay(relay)
   end
@@ -49,24 +48,27 @@ local function switch_off(smu, relay)
   delay(relay)
 end
 
-local function run(smu, levels, dwell, abort, zero, relay)
+local function run(smu, level, levels, dwell, abort, zero, relay)
   local n = table.getn(levels)
   local largest = 0
   for k = 1, n do
     largest = math.max(largest, math.abs(levels[k]))
   end
-  switch_on(smu, relay)
+  switch_on(smu, level, relay)
   if zero == 1 then
     smu.measure.autozero = smu.AUTOZERO_ONCE
   end
-  set(smu, levels[1])
+  smu.source[level] = levels[1]
   if largest > 0 then
-    hold_range(smu, largest) -- no change of range, hence no glitch, on the way
+    hold_range(smu, level, largest) -- no change of range, hence no glitch, on the way
   end
+  local source, measure, currents, voltages = smu.source, smu.measure.iv, smu.nvbuffer1, smu.nvbuffer2
   for k = 1, n do
-    set(smu, levels[k])
-    delay(dwell)
-    local i = smu.measure.iv(smu.nvbuffer1, smu.nvbuffer2)
+    source[level] = levels[k]
+    if dwell > 0 then
+      delay(dwell)
+    end
+    local i = measure(currents, voltages)
     if abort > 0 and math.abs(i) > abort then
       return
     end
@@ -95,9 +97,10 @@ end
 function module.sweep(smu, levels, dwell, after, abort, zero, relay)
   clear(smu.nvbuffer1)
   clear(smu.nvbuffer2)
-  local ok, message = pcall(run, smu, levels, dwell, abort, zero, relay)
+  local level = level_name(smu)
+  local ok, message = pcall(run, smu, level, levels, dwell, abort, zero, relay)
   if not ok or after ~= 1 then
-    set(smu, 0)
+    smu.source[level] = 0
   end
   free_range(smu)
   if ok and after == 2 then

@@ -55,8 +55,7 @@ def afg_on_wire(clock: RecordingClock) -> Callable[..., AbstractContextManager[A
 
 SMU_GREETING: list[Pair] = [
     ("abort", None),
-    ("localnode.prompts=0 localnode.showerrors=0", None),
-    ("print([[synchronised]])", "synchronised"),
+    ("localnode.prompts=0 localnode.showerrors=0 print([[synchronised 1]])", "synchronised 1"),
     ("*IDN?", "Keithley Instruments Inc., Model 2636B, 4308079, 3.2.2"),
     (
         "errorqueue.clear() format.data=1 format.asciiprecision=16 print(localnode.linefreq, errorqueue.count)",

@@ -61,8 +61,7 @@ def test_connects_and_knows_itself(smu_on_wire: Connect) -> None:
 def test_another_instrument_is_refused(smu_on_wire: Connect) -> None:
     greeting = [
         ("abort", None),
-        ("localnode.prompts=0 localnode.showerrors=0", None),
-        ("print([[synchronised]])", "synchronised"),
+        ("localnode.prompts=0 localnode.showerrors=0 print([[synchronised 1]])", "synchronised 1"),
         ("*IDN?", "Keithley Instruments Inc., Model 2400, 1, 2"),
     ]
     with pytest.raises(IdentityError, match="Model 2400"), smu_on_wire([], greeting=greeting):
@@ -425,13 +424,15 @@ def test_safe_takes_both_channels_off_level_first(smu_on_wire: Connect) -> None:
         )
 
     pairs = [
-        ("abort", None),
-        ("localnode.prompts=0 localnode.showerrors=0", None),
-        ("print([[synchronised]])", "synchronised"),
-        released("smua"),
-        released("smub"),
+        [
+            ("abort", None),
+            (f"localnode.prompts=0 localnode.showerrors=0 print([[synchronised {n}]])", f"synchronised {n}"),
+            released("smua"),
+            released("smub"),
+        ]
+        for n in (2, 3)
     ]
-    with smu_on_wire(pairs * 2) as smu:
+    with smu_on_wire(pairs[0] + pairs[1]) as smu:
         smu.safe()
         smu.safe()
 

@@ -311,9 +311,9 @@ def _analyze(runs: list[Path], figures: Path | None, json_: bool) -> None:
         found = analyze_run(loaded)
         results += found
         if not json_:
-            from labctl.report.tables import print_results
+            from labctl.report.tables import results_table
 
-            print_results(loaded, found)
+            print("\n".join(results_table(loaded, found)))
         if figures is not None:
             from labctl.report.figures import save_figures
 

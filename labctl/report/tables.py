@@ -32,33 +32,32 @@ def run_facts(run: Run) -> dict[str, Any]:
     }
 
 
-def print_results(run: Run, results: Sequence[Result]) -> None:
-    """A table of the results; the probability curves are summarised by their fits and left to the figure."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
+def results_table(run: Run, results: Sequence[Result]) -> list[str]:
+    """Lines of a plain table: one result each, methods and notes once below it; fits a terminal of 100 columns."""
     mark = "SIMULATED  " if run.meta["simulated"] else ""
-    table = Table(title=f"{mark}{run.meta['title']}", box=box.SIMPLE, title_justify="left")
-    for name, justify in (("quantity", "left"), ("state", "left"), ("at", "right"), ("value", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name in ("interval", "unit", "n", "method"):
-        table.add_column(name)
+    rows = [("quantity", "state", "at", "value", "interval", "", "n")]
     for result in results:
-        interval = f"{_number(result.low)} .. {_number(result.high)}  ({result.confidence:.0%})"
-        table.add_row(
-            result.quantity,
-            result.state,
-            "" if result.at is None else _number(result.at),
-            _number(result.value),
-            interval,
-            result.unit,
-            str(result.n),
-            result.method,
+        at = "" if result.at is None else _number(result.at)
+        interval = "" if result.low != result.low and result.high != result.high else _interval(result)
+        rows.append((result.quantity, result.state, at, _number(result.value), interval, result.unit, str(result.n)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [f"{mark}{run.meta['title']}  ({run.meta['device']})", ""]
+    for number, row in enumerate(rows):
+        cells = (
+            cell.rjust(width) if column in (2, 3, 6) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-    Console().print(table)
-    for note in dict.fromkeys(r.note for r in results if r.note):
-        print(f"note: {note}")
+        lines.append("  " + "  ".join(cells).rstrip())
+        if number == 0:
+            lines.append("  " + "  ".join("-" * width for width in widths))
+    methods = {(result.quantity, result.method) for result in results if result.method}
+    lines += ["", *(f"  {quantity}: {method}" for quantity, method in sorted(methods))]
+    lines += [f"  note: {note}" for note in dict.fromkeys(r.note for r in results if r.note)]
+    return lines
+
+
+def _interval(result: Result) -> str:
+    return f"[{_number(result.low)}, {_number(result.high)}] {result.confidence:.0%}"
 
 
 def _number(value: float | None) -> str:

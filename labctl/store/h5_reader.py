@@ -107,8 +107,9 @@ class H5Reader:
     @cached_property
     def history(self) -> Sequence[c.Status]:
         with reading(self.path):
-            fields = [self._texts(f"entry/history/{name}") for name in ("time", "status", "reason", "instruments")]
-            return [c.Status(t, s, r, json.loads(i)) for t, s, r, i in zip(*fields, strict=True)]
+            events = self._file["entry/history/events"][()].tolist()
+            texts = [self._texts(f"entry/history/{name}") for name in ("time", "status", "reason", "instruments")]
+            return [c.Status(t, s, n, r, json.loads(i)) for n, t, s, r, i in zip(events, *texts, strict=True)]
 
     @cached_property
     def strings(self) -> Sequence[str]:

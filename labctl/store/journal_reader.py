@@ -219,7 +219,7 @@ class JournalReader:
                 at = found
         self._end = at
         if not self.history:  # its record is damaged
-            self.history.append(c.Status(self.identity.header["started"], "running"))
+            self.history.append(c.Status(self.identity.header["started"], "running", 0))
         self._events = max((self._last_event(kind) + 1 for kind in range(kinds)), default=0)
 
     def _next_record(self, at: int) -> int:

@@ -71,6 +71,7 @@ def _write_history(sheet: Sheet, history: Sequence[c.Status]) -> None:
     group = sheet.group("entry/history", "NXcollection")
     for name in ("time", "status", "reason"):
         sheet.texts(group, name, [getattr(status, name) for status in history])
+    sheet.array(group, "events", np.array([status.events for status in history], np.int64))
     sheet.texts(group, "instruments", [canonical(status.instruments).decode() for status in history])
 
 

@@ -143,7 +143,7 @@ class Run:
         meta = header.as_dict() | {
             "status": "failed" if cut_off else last.status,
             "reason": CUT_OFF if cut_off else last.reason,
-            "history": [(s.time, s.status, s.reason) for s in self._history],
+            "history": [{n: v for n, v in s.as_dict().items() if n != "instruments"} for s in self._history],
             "running": running,
             "torn": self._torn(),
             "finished": "" if last.status == "running" else last.time,

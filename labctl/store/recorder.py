@@ -48,7 +48,7 @@ class Recorder:
         self._codes = {"": 0}
         self._trace_layouts: list[c.TraceLayout] = []
         self._trace_codes: dict[Any, int] = {}
-        self._history = [c.Status(identity.header["started"], "running")]
+        self._history = [c.Status(identity.header["started"], "running", 0)]
         # The open block of the chain: link before it, counts at its start, its pieces by stream, their bytes.
         self._link = c.first_link(identity)
         self._start = c.Counts()
@@ -172,7 +172,7 @@ class Recorder:
         if status not in ENDINGS:
             raise ValueError(f"a run ends {', '.join(ENDINGS)}; not {status!r}")
         after = storable(dict(instruments_after or {}))
-        entry = c.Status(now(), status, storable(reason), after)
+        entry = c.Status(now(), status, self.events, storable(reason), after)
         try:
             self._begin()
             self._write(record(Tag.STATUS, canonical(entry.as_dict())))

@@ -82,10 +82,10 @@ def _from_journal(reader: JournalReader, journal: Path, final: Path) -> Repaired
         words.append(f"{bad} damaged bytes, {len(lost)} events lost with them; the journal is kept")
     added = []
     if reader.history[-1].status == "running":
-        added.append(Status(now(), "failed", f"{CUT_OFF}; repaired: {'; '.join(words[1:]) or 'nothing lost'}"))
+        added.append(Status(now(), "failed", events, f"{CUT_OFF}; repaired: {'; '.join(words[1:]) or 'nothing lost'}"))
     elif reader.damage:
         last = reader.history[-1]
-        added.append(Status(now(), last.status, f"{last.reason}; repaired: {'; '.join(words[1:])}".strip("; ")))
+        added.append(Status(now(), last.status, events, f"{last.reason}; repaired: {'; '.join(words[1:])}".strip("; ")))
     try:
         write_run_file(reader, final, added)
     except OSError as error:

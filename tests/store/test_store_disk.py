@@ -45,7 +45,7 @@ WRITE = os.write
 def test_the_disk_fills_up_at_any_byte_and_gets_space_again(
     short_run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for room in range(0, 420, 7):
+    for room in range(0, 420, 13):
         short = short_run(2, name=f"{room}.h5")
         monkeypatch.setattr(journal_module.os, "write", FullDisk(room))
         with pytest.raises(StorageError, match="No space left on device") as error:
@@ -85,7 +85,7 @@ def test_hdf5_on_a_full_disk_ends_in_an_error_and_a_second_try_succeeds(tmp_path
         folder = Path(sys.argv[1])
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         failed = 0
-        for limit in range(40_000, 160_000, 3_001):
+        for limit in range(40_000, 160_000, 7_001):
             recorder = Recorder.create(folder / f"{limit}.h5", Header(protocol=""), event_tables())
             for i in range(100):
                 recorder.append("pulse", {"level": float(i)})

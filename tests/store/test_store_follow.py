@@ -86,6 +86,7 @@ def test_a_run_that_ended_but_was_not_converted_keeps_its_status(
     repaired = repair(short.recorder.path)
     run = load_run(repaired.path)
     assert (run.meta["status"], run.meta["reason"]) == ("complete", "as planned")
+    assert [(entry["status"], entry["events"]) for entry in run.meta["history"]] == [("running", 0), ("complete", 2)]
     short.check(run, 2)
 
 

@@ -120,7 +120,7 @@ def test_the_header_comes_back(protocol: str, note: str, settings_: dict[str, An
     for name in ("protocol", "note", "seed", "nodes", "simulated", "started", "versions", "extra"):
         assert meta[name] == stored[name], name
     assert (meta["status"], meta["reason"]) == ("stopped", "by Ctrl+C")
-    assert [status for _, status, _ in meta["history"]] == ["running", "stopped"]
+    assert [entry["status"] for entry in meta["history"]] == ["running", "stopped"]
 
 
 def test_text_that_nothing_can_hold_is_escaped_in_the_header_and_refused_in_rows(tmp_path: Path) -> None:

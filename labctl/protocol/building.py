@@ -143,7 +143,16 @@ def _translated(cls: type[Part], error: ValidationError, fields: MappingNode) ->
         return ProtocolError(
             f"'{what}' cannot be {_shown(value)}: expected a name", node.where, "a letter, then letters, digits or _"
         )
-    return ProtocolError(f"'{what}': {first['msg'][:1].lower()}{first['msg'][1:]}", node.where, _about(cls, location))
+    said = _SAID.get(kind) or f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+    return ProtocolError(f"'{what}': {said}", node.where, _about(cls, location))
+
+
+_SAID = {
+    "model_type": "expected fields in braces",
+    "dict_type": "expected fields in braces",
+    "tuple_type": "expected a list",
+    "string_type": "expected a text",
+}
 
 
 def _owner(cls: type[Part], location: tuple[str | int, ...]) -> type[Part]:

@@ -78,5 +78,7 @@ def shorten(raw: Any) -> str:
     """``repr`` in at most 60 characters, for messages."""
     if isinstance(raw, int) and abs(raw) > 10**18:
         return "a number of more than 18 digits"
+    if isinstance(raw, list | tuple):
+        return "a list"
     shown = repr(raw)
     return shown if len(shown) <= 60 else shown[:57] + "..."

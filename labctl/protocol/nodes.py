@@ -184,6 +184,8 @@ def _mapping(closed: _Open) -> Mapping:
 def _scalar(event: Any, where: Where) -> Any:
     """Value of a scalar by the core schema of YAML 1.2; quoted text is text."""
     text: str = event.value
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ProtocolError("half of a character (a surrogate)", where, "write the character itself")
     if not event.implicit[0]:
         return text
     if text in ("", "~", "null", "Null", "NULL"):

@@ -78,6 +78,9 @@ def _only_file_keys(cls: type[Part], schema: Schema) -> Schema:
     if cls.__name__ == "Use":
         properties["set"] = {**properties["set"], "additionalProperties": {"$ref": "#/$defs/value"}}
     required = [key for key in schema.get("required", ()) if key in keys]
+    for key in required:
+        if properties[key].get("$comment") == "steps":  # a block that must be there may not be empty
+            properties[key] = {**properties[key], "minItems": 1}
     return {
         "type": "object",
         "description": schema.get("description", ""),
@@ -94,7 +97,7 @@ def _tidy(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if schema.get("$comment") == "steps":
-        about = {key: value for key, value in schema.items() if key == "description"}
+        about = {key: value for key, value in schema.items() if key in ("description", "minItems")}
         return {"$ref": "#/$defs/steps", **about}
     tidy = {key: _tidy(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
     about = {key: tidy.pop(key) for key in ("description", "default") if key in tidy}

@@ -87,7 +87,12 @@ class WireInstrument(Instrument):
         """
         connection = self.adapter.connection
         if getattr(connection, "resource_class", None) != "SOCKET":
-            connection.clear()
+            try:
+                connection.clear()
+            except pyvisa.VisaIOError as error:
+                # some backends cannot clear USB; there, the next message discards what nobody read
+                if error.error_code != pyvisa.constants.StatusCode.error_nonsupported_operation:
+                    raise
             return
         try:
             with self.timeout(SILENCE):

@@ -161,6 +161,17 @@ def test_windows_of_5_volt_models_are_respected() -> None:
         PulseShape(-6.2, 0, 1e-4, None, 1e-3, 1).check(model("AFG31252"), -5, 5)
 
 
+def test_links_that_cannot_be_cleared_are_used_as_they_are(afg_on_wire: Connect) -> None:
+    """PyVISA-py has no device clear on USB."""
+    unsupported = pyvisa.VisaIOError(pyvisa.constants.StatusCode.error_nonsupported_operation)
+    with afg_on_wire([]) as afg:
+        afg.adapter.connection.clear.side_effect = unsupported
+        afg.clear_link()
+        afg.adapter.connection.clear.side_effect = pyvisa.VisaIOError(pyvisa.constants.StatusCode.error_io)
+        with pytest.raises(pyvisa.VisaIOError):
+            afg.clear_link()
+
+
 def test_stale_replies_are_drained_from_a_raw_socket_at_connect(afg_on_wire: Connect) -> None:
     timeout = pyvisa.VisaIOError(pyvisa.constants.StatusCode.error_timeout)
     with afg_on_wire([]) as afg:

@@ -27,8 +27,8 @@ LOST_TEXT = "(lost)"  # stands for a text whose record is damaged
 class Status:
     """One entry of the run's history, oldest first; the last one holds.
 
-    events: how many had been acknowledged by then; instruments: what was read from them at that moment, by name, such as
-    the settings they were left with.
+    events: how many had been acknowledged by then; instruments: what was read from them at that moment, by name, such
+    as the settings they were left with.
     """
 
     time: str

@@ -27,7 +27,7 @@ def record_ends(data: bytes) -> list[int]:
 
 
 def test_cut_at_every_byte_no_acknowledged_event_is_lost(short_run: Any, tmp_path: Path) -> None:
-    short = short_run(4)
+    short = short_run(3)
     short.recorder.close()
     data = short.recorder.journal.read_bytes()
     ends = record_ends(data)

@@ -21,6 +21,17 @@ _BUFFER_COMPLIANCE = 64
 _OVERFLOW_READING = 9.9e37
 
 
+#: what another program may have left, and would change readings unseen
+_PLAIN = {
+    "count": "measure.count=1",
+    "filter": "measure.filter.enable=0",
+    "relative current": "measure.rel.enablei=0",
+    "relative voltage": "measure.rel.enablev=0",
+    "source delay": "source.delay=0",
+    "high capacitance": "source.highc=0",
+}
+
+
 @dataclass(frozen=True)
 class SweepData:
     """Readings of one sweep, arrays of one length.
@@ -140,6 +151,7 @@ class ReadSetup:
             "nplc": f"measure.nplc={number(self.nplc)}",
             "delay": f"measure.delay={-1 if self.delay is None else number(self.delay)}",
             "autozero": f"measure.autozero={ranges.AUTOZERO[self.autozero]}",
+            **_PLAIN,
         }
 
     def reading_time(self, line_frequency: float) -> float:

@@ -167,6 +167,20 @@ def test_a_bias_is_held_for_its_time_by_the_instrument(driver_bench: Build) -> N
     assert np.allclose(data.amps, 0.1 / OHMS, rtol=2e-3)
 
 
+def test_settings_left_by_another_program_do_not_change_readings(driver_bench: Build) -> None:
+    bench = build(driver_bench)
+    raw = "smua.measure.count=7 smua.measure.rel.leveli=1e-7 smua.measure.rel.enablei=1 smua.source.delay=0.3"
+    bench.driver.exchange([raw])
+    bench.driver.exchange(["smua.measure.count=1 smua.measure.filter.count=9 smua.measure.filter.enable=1"])
+    channel = bench.driver.channel("a")
+    channel.configure_read(1e-5, range_=1e-6)
+    before = bench.clock.now
+    data = channel.sweep(WINDOW)
+    assert math.isclose(ohms(data), OHMS, rel_tol=2e-3)
+    assert len(data.set) == 21
+    assert bench.clock.now - before < 1
+
+
 def test_current_source(driver_bench: Build) -> None:
     bench = build(driver_bench)
     channel = bench.driver.channel("a")

@@ -102,6 +102,13 @@ class AFG31000(ScpiInstrument):
         """
         self.exchange(["*TRG"])
 
+    def leave_advanced_mode(self) -> None:
+        """Back to Basic mode, with all outputs off before, for it lets signals out on the way."""
+        for channel in self.channels.values():
+            channel.output(False)
+        self.exchange(["SEQC:STAT 0"])
+        self.clock.sleep(self.settling)
+
     def reset(self) -> None:
         """Default settings, outputs off; waits until they are in force."""
         for channel in self.channels.values():

@@ -243,12 +243,14 @@ class AFG31000Channel(AFG31000Settings):
         self._agree("load", math.inf, load, _EXACT)
 
     def _quiet(self) -> None:
-        """Output and burst off, load infinite: nothing set after this reaches the terminals.
+        """Output and burst off, load infinite, Basic mode: nothing set after this reaches the terminals.
 
         Burst mode would survive a change of function, and hinder one of the frequency.
         """
         self.output(False)
-        self.parent.exchange([f"SOUR{self.id}:BURS:STAT OFF"])
+        (advanced,) = self.parent.numbers([f"SOUR{self.id}:BURS:STAT OFF"], ["SEQC:STAT?"])
+        if advanced:
+            self.parent.leave_advanced_mode()
         self._load_infinite()
 
     def _set_levels(self, polarity: str, low: float, high: float) -> None:

@@ -23,7 +23,7 @@ def test_1_load_is_set_infinite_and_read_back_before_any_voltage(afg_on_wire: Co
     """Set for 50 ohm, 4.2 V would be 8.4 V on a device of high resistance."""
     pairs = [
         (f":OUTP1:STAT OFF;:OUTP1:STAT?{TAIL}", f"0;{OK}"),
-        (f":SOUR1:BURS:STAT OFF{TAIL}", OK),
+        (f":SOUR1:BURS:STAT OFF;:SEQC:STAT?{TAIL}", f"0;{OK}"),
         (f":OUTP1:IMP INF;:OUTP1:IMP?{TAIL}", f"5.000E1;{OK}"),
     ]
     with afg_on_wire(pairs) as afg, pytest.raises(pyvisa.Error, match=r"load was set to inf, .* reports 50"):
@@ -132,6 +132,17 @@ def test_12_safe_opens_outputs_before_it_stops_anything(afg_on_wire: Connect) ->
         afg.ask = lambda query: "0"
         afg.safe()
     assert sent == [":OUTP1:STAT OFF", ":ABOR"]
+
+
+def test_12_advanced_mode_is_left_with_all_outputs_off_and_waited_for(afg_on_wire: Connect, clock: Any) -> None:
+    pairs = [
+        (f":OUTP1:STAT OFF;:OUTP1:STAT?{TAIL}", f"0;{OK}"),
+        (f":OUTP2:STAT OFF;:OUTP2:STAT?{TAIL}", f"0;{OK}"),
+        (f":SEQC:STAT 0{TAIL}", OK),
+    ]
+    with afg_on_wire(pairs, release=0.01) as afg:
+        afg.leave_advanced_mode()
+    assert clock.sleeps == [0.01, 0.01, 1.0]
 
 
 def test_17_each_channel_uses_its_own_edit_memory(afg_on_wire: Connect) -> None:

@@ -254,6 +254,13 @@ def test_two_channels_fire_together(driver_bench: Build) -> None:
     assert math.isclose(bench.volts, 2 * LOADED, abs_tol=1e-6)
 
 
+def test_advanced_mode_left_on_is_left_first(driver_bench: Build) -> None:
+    bench = driver_bench("afg31000")
+    bench.raw().write("SEQC:STAT 1")
+    assert bench.driver.channel("1").prepare_pulse(1.0).reported_high == 1.0
+    assert bench.driver.numbers([], ["SEQC:STAT?"]) == [0]
+
+
 def test_reset_is_waited_for(driver_bench: Build) -> None:
     bench = driver_bench("afg31000")
     bench.driver.channel("1").prepare_pulse(1.0)

@@ -41,7 +41,7 @@ def pulse_state(
 
 QUIET = [
     no_error(":OUTP1:STAT OFF;:OUTP1:STAT?", "0"),
-    no_error(":SOUR1:BURS:STAT OFF"),
+    no_error(":SOUR1:BURS:STAT OFF;:SEQC:STAT?", "0"),
     no_error(":OUTP1:IMP INF;:OUTP1:IMP?", "9.9E+37"),
 ]
 ARM = [

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labctl.analysis.dependence import Dependence, runs, trend
+from labctl.analysis.dependence import runs, trend
 from labctl.analysis.goodness import Goodness, goodness
 from labctl.analysis.intervals import wilson
 from labctl.analysis.psychometric import Estimate, PsychometricFit, fit_psychometric, merge_counts
@@ -155,8 +155,7 @@ def shift(run: Run, request: Mapping[str, Any]) -> list[Result]:
     results = []
     for first, second in _pairs(found, request.get("between")):
         both = Group((("state", f"{first.label} -> {second.label}"),), second.group.rows)
-        n = int(first.trials.sum() + second.trials.sum())
-        make = Maker(run, both, n, first.group.note)
+        make = Maker(run, both, 0, first.group.note)
         quantity = request["quantity"]
         for at, one, other, why in _compared(first, second, request):
             change = difference(one, other)
@@ -170,10 +169,16 @@ def shift(run: Run, request: Mapping[str, Any]) -> list[Result]:
                     "; ".join(filter(None, (verdict, why))),
                     at=at,
                     at_unit=first.unit if math.isfinite(at) else "",
+                    n=_events(first, at) + _events(second, at),
                     confidence=request["confidence"],
                 )
             )
     return results
+
+
+def _events(curve: Curve, at: float) -> int:
+    """Trials at one abscissa, or all."""
+    return int(curve.trials.sum(where=np.isclose(curve.at, at)) if math.isfinite(at) else curve.trials.sum())
 
 
 def _pairs(found: list[Curve], between: list[str] | None) -> list[tuple[Curve, Curve]]:
@@ -242,22 +247,24 @@ def _dose(curve: Curve) -> str:
 
 
 def _tests(make: Maker, checks: Goodness, curve: Curve) -> list[Result]:
-    """Goodness of fit and independence as results: the value is a p-value, or the dispersion."""
+    """Goodness of fit and independence as results; what an independent run shows in 1 % of cases is noted."""
     used = curve.group.used
     outcome, place, order = used["y"], used["at"], used["event"]
 
-    def test(quantity: str, value: float, method: str, note: str = "") -> Result:
-        return make(quantity, Estimate(value, math.nan, math.nan), "", method, note)
-
-    def dependence(found: Dependence) -> str:
-        return f"z = {found.z:.2f}" if math.isfinite(found.z) else "no voltage with both outcomes"
-
     later, together = trend(outcome, place, order), runs(outcome, place, order)
+    found = (
+        ("goodness_of_fit_p", checks.deviance_p, "chance of a larger deviance, simulated", math.nan),
+        ("dispersion", checks.dispersion, "Pearson chi-square per degree of freedom", checks.dispersion_p),
+        ("trend_z", later.z, "change of spiking with time at equal voltage, permutation test", later.p),
+        ("runs_z", together.z, "runs of equal outcomes at one voltage, Wald-Wolfowitz test", together.p),
+    )
     return [
-        test("goodness_of_fit_p", checks.deviance_p, f"deviance {checks.deviance:.1f}, reference simulated"),
-        test(
-            "dispersion", checks.dispersion, f"Pearson chi-square per degree of freedom, p = {checks.dispersion_p:.2g}"
-        ),
-        test("trend_p", later.p, "change of spiking with time at equal voltage, permutation test", dependence(later)),
-        test("runs_p", together.p, "runs of equal outcomes at one voltage, Wald-Wolfowitz test", dependence(together)),
+        make(
+            quantity,
+            Estimate(value, math.nan, math.nan),
+            "",
+            method,
+            f"{quantity}: events are not independent (p = {p:.2g})" if p < 0.01 else "",
+        )
+        for quantity, value, method, p in found
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from labctl.analysis import comparison, curves, readings
 from labctl.analysis.results import Result
-from labctl.analysis.runs import AnalysisError, Run, requests_of
+from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, run_name
 
 Handler = Callable[[Run, Mapping[str, Any]], list[Result]]
 
@@ -27,21 +27,41 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
+#: what a request leaves out
+DEFAULTS: dict[str, Any] = {"confidence": 0.95, "level": 0.1, "quantity": "threshold", "per": ["state"]}
+
+
 def analyze_run(run: Run, requests: Iterable[Mapping[str, Any]] | None = None) -> list[Result]:
     """Answer the requests of a run: those of its protocol, or others of the same form.
 
     A request is a mapping with ``request`` (its name) and its fields, quantities as SI numbers. A run that was
-    stopped early is analysed as far as it got; a request that finds nothing gives no result.
-    Raises ``AnalysisError`` for a request that is unknown or names what the run does not have.
+    stopped early is analysed as far as it got: a request of its own protocol for which it has no rows yet gives one
+    result without a value, which says so.
+    Raises ``AnalysisError`` for a request that is unknown, and for other requests that name what the run has not.
     """
+    own = requests is None
     results: list[Result] = []
     for request in requests_of(run) if requests is None else requests:
         name = str(request.get("request"))
         if name not in HANDLERS:
             raise AnalysisError(f"analysis knows no request {name!r}", f"known: {', '.join(HANDLERS)}")
-        results += HANDLERS[name](run, {**DEFAULTS, **{k: v for k, v in request.items() if v is not None}})
+        try:
+            results += HANDLERS[name](run, {**DEFAULTS, **{k: v for k, v in request.items() if v is not None}})
+        except AnalysisError as error:
+            if not own:
+                raise
+            results.append(_missing(run, name, str(error)))
     return results
 
 
-#: what a request leaves out
-DEFAULTS: dict[str, Any] = {"confidence": 0.95, "level": 0.1, "quantity": "threshold", "per": ["state"]}
+def _missing(run: Run, quantity: str, why: str) -> Result:
+    return Result(
+        run=run_name(run),
+        device=device_name(run),
+        quantity=quantity,
+        state="",
+        value=float("nan"),
+        method="refused",
+        n=0,
+        note=why,
+    )

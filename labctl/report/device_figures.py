@@ -1,0 +1,176 @@
+"""Figures beyond the paper's panels: I-V readings, endurance, pulse width, readings along a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labctl.analysis.intervals import wilson
+from labctl.analysis.psychometric import Estimate
+from labctl.analysis.readings import window
+from labctl.analysis.runs import Run, column, requests_of, table
+from labctl.analysis.trials import trials
+from labctl.report.sources import Family
+from labctl.report.style import (
+    BLUE,
+    GREY,
+    VERMILION,
+    colour,
+    field_axis,
+    log_resistance_axis,
+    marker,
+    new_figure,
+    outside_legend,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def current_voltage(run: Run) -> Figure | None:
+    """The I-V readings with the smallest and the largest resistance, with their straight lines. None without traces."""
+    traces: Mapping[int, Mapping[str, Any]] = getattr(run, "traces", {})
+    rows = table(run, "resistance")
+    if "trace" not in rows.columns:
+        return None
+    rows = rows[(rows["trace"] >= 0) & np.isfinite(rows["value"])]
+    if rows.empty or not traces:
+        return None
+    figure = new_figure(run)
+    axes = figure.add_subplot()
+    ends = [rows["value"].idxmin(), rows["value"].idxmax()]
+    for index, place in enumerate(dict.fromkeys(ends)):
+        row = rows.loc[place]
+        trace = traces[int(row["trace"])]
+        volts, amps = (np.asarray(trace[name], np.float64) for name in ("voltage", "current"))
+        line = np.array([volts.min(), volts.max()])
+        error = f" ± {row['stderr'] / 1e3:.2g}" if math.isfinite(row["stderr"]) else ""
+        label = f"{row['name']}: {row['value'] / 1e3:.4g}{error} kΩ"
+        axes.plot(volts * 1e3, amps * 1e6, marker(index), color=colour(index), label=label)
+        axes.plot(line * 1e3, (row["offset"] + line / row["value"]) * 1e6, color=colour(index), linewidth=1)
+    axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
+    axes.axvline(0, color=GREY, linewidth=0.5, zorder=0)
+    axes.set(xlabel="measured voltage (mV)", ylabel="current (µA)")
+    outside_legend(axes, title="least and most\nresistive reading")
+    return figure
+
+
+def readings_along(run: Run) -> Figure | None:
+    """Resistance readings against time, by name; flagged ones as crosses. None without readings."""
+    rows = table(run, "resistance")
+    rows = rows[np.isfinite(rows["value"])] if len(rows) else rows
+    if rows.empty:
+        return None
+    figure = new_figure(run)
+    axes = figure.add_subplot()
+    for index, (name, part) in enumerate(rows.groupby("name", sort=False)):
+        flagged = part["flags"].to_numpy(np.int64) & (1 | 2 | 16) > 0
+        time, value = part["time"].to_numpy(np.float64), part["value"].to_numpy(np.float64) / 1e3
+        axes.plot(
+            time[~flagged], value[~flagged], marker(index), color=colour(index), markersize=2.5, label=_short(str(name))
+        )
+        if flagged.any():
+            axes.plot(time[flagged], value[flagged], "x", color=VERMILION, label=f"{name}, flagged")
+    _states(axes, run)
+    values = rows["value"].to_numpy(np.float64)
+    if values.min() > 0 and values.max() > 1.5 * values.min():
+        log_resistance_axis(axes)
+    axes.set(xlabel="time since the start of the run (s)", ylabel="resistance (kΩ)")
+    outside_legend(axes, markerscale=2)
+    return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 24 else name[:23] + "…"
+
+
+def _states(axes: Axes, run: Run) -> None:
+    """Where a state was entered: a line and its name, as long as there are few."""
+    entered: pd.DataFrame = table(run, "state")
+    length = table(run, "resistance")["time"].max()
+    lasting = np.diff(entered["time"].to_numpy(np.float64), append=np.inf) > 0.02 * length
+    entered = entered[lasting]
+    if entered.empty or len(entered) > 8:
+        return
+    for time, name in zip(entered["time"], entered["name"].str.replace("/um", "/µm"), strict=True):
+        axes.axvline(time, color=GREY, linewidth=0.6, linestyle=":")
+        axes.annotate(
+            f" {name}",
+            (time, 1.0),
+            xycoords=("data", "axes fraction"),
+            fontsize=6.5,
+            color=GREY,
+            va="bottom",
+            rotation=15,
+        )
+
+
+def endurance(run: Run) -> Figure | None:
+    """Window R_ns/R_s and spiking probability against the cycles so far (H11). None without a ratio over bursts."""
+    asked = [r for r in requests_of(run) if r.get("request") == "ratio" and r.get("split") and r.get("over")]
+    if not asked:
+        return None
+    request: dict[str, Any] = {"confidence": 0.95, "per": ["state"]} | asked[0]
+    cycles = _cycles(run, request["over"])
+    found = [r for r in window(run, request) if math.isfinite(r.value)]
+    if len(cycles) < 2 or not found:
+        return None
+    figure = new_figure(run, 3.4)
+    upper, lower = figure.subplots(1, 2)
+    for result in found:
+        place = cycles.get(result.at, 0.0)
+        _point(upper, place, Estimate(result.value, result.low, result.high), BLUE, 0, None)
+    upper.set(xlabel="cycles", ylabel="window, R non-spiking / R spiking")
+    rows = trials(run, request["split"], "field" if "field" in table(run, "spike").columns else None)
+    rows = rows[rows["why"] == ""]
+    burst = rows[column(rows, request["over"])]
+    for index, (at, level) in enumerate(rows.groupby("at")):
+        for value, part in level.groupby(burst, dropna=False):
+            k, n = int(part["y"].sum()), len(part)
+            ends = wilson(k, n)
+            place = cycles.get(float(value), 0.0)
+            label = f"{float(str(at)):.4g} V" if place == 0 else None
+            _point(lower, place, Estimate(k / n, float(ends.low), float(ends.high)), colour(index), index, label)
+    lower.set(xlabel="cycles", ylabel="spiking probability", ylim=(-0.04, 1.04))
+    for axes in (upper, lower):
+        axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+        axes.set_xlim(-0.3, 2 * max(cycles.values()))
+    lower.legend(title="pulse level", loc="lower left")
+    return figure
+
+
+def _point(axes: Axes, x: float, estimate: Estimate, hue: str, index: int, label: str | None) -> None:
+    low, high = estimate.value - estimate.low, estimate.high - estimate.value
+    errors = [[low if math.isfinite(low) else 0.0], [high if math.isfinite(high) else 0.0]]
+    axes.errorbar(x, estimate.value, errors, fmt=marker(index), color=hue, label=label, elinewidth=0.8)
+
+
+def _cycles(run: Run, over: str) -> dict[float, float]:
+    """Loop variable of each burst -> cycles up to and with it."""
+    pulses = table(run, "pulse")
+    if pulses.empty or "count" not in pulses.columns:
+        return {}
+    bursts = pulses[pulses["count"].to_numpy() == pulses[column(pulses, over)].to_numpy(np.float64)]
+    bursts = bursts.drop_duplicates(column(bursts, over))  # a burst comes before the trials of its checkpoint
+    return dict(zip(bursts[column(bursts, over)].astype(float), np.cumsum(bursts["count"].astype(float)), strict=True))
+
+
+def width_dependence(run: Run, family: Family, variable: str) -> Figure | None:
+    """V50 of each curve against the loop variable on a logarithmic axis (H17)."""
+    points = [(float(dict(c.group.keys).get(variable, math.nan)), c.fit(0.5, 0.95).v50) for c in family.curves]
+    points = [(x, v) for x, v in points if x > 0 and math.isfinite(v.value)]
+    if len(points) < 2:
+        return None
+    figure = new_figure(run)
+    axes = figure.add_subplot()
+    for x, estimate in points:
+        _point(axes, x, estimate, BLUE, 0, None)
+    axes.set_xscale("log")
+    axes.set(xlabel=variable.replace("_", " ") + (" (s)" if "width" in variable else ""), ylabel="V50 (V)")
+    field_axis(axes, family.length, "right")
+    return figure

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from math import inf
 
 
 class Event:
@@ -63,10 +64,15 @@ class Clock:
             self._running = False
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
-        """Go from callback to callback until ``predicate`` holds; False when ``timeout`` (s) passes first."""
+        """Go from callback to callback until ``predicate`` holds; False when ``timeout`` (s) passes first.
+
+        Without a timeout (inf) it is False when nothing is scheduled any more: nothing can come.
+        """
         deadline = self._now + timeout
         while not predicate():
             due = self._next_due()
+            if due == inf and deadline == inf:
+                return False
             if due > deadline:
                 self.advance_to(deadline)
                 return predicate()
@@ -88,7 +94,7 @@ class Clock:
     def _next_due(self) -> float:
         while self._queue and self._queue[0][2].cancelled:
             heapq.heappop(self._queue)
-        return self._queue[0][0] if self._queue else float("inf")
+        return self._queue[0][0] if self._queue else inf
 
     def _run_next(self) -> None:
         when, _, event = heapq.heappop(self._queue)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from math import ceil, exp, expm1, log
+from math import ceil, exp, expm1, log1p
 
 from sim_backend.devices.hnno.parameters import HnnoParameters
 
@@ -26,15 +26,14 @@ def dose(duration: float, a1: float, a2: float, u: float, w0: float) -> float:
 
 def crossing(need: float, duration: float, a1: float, a2: float, u: float, w0: float) -> float:
     """Time (s) within the piece at which its dose reaches ``need``; at most ``duration``."""
-    seconds = need * w0
-    rate = (a2 - a1) / duration
-    if a1 == a2 or abs(a2 - a1) < 1e-9 * u:
-        return min(duration, seconds * exp(-max(a1 / u, -_LARGEST)))
-    start = exp(min(a1 / u, _LARGEST))
-    inside = start + seconds * rate / u
-    if inside <= 0.0:  # rounding at the foot of a falling ramp
+    seconds = need * w0 * exp(min(-a1 / u, _LARGEST))  # at the starting rate
+    rate = (a2 - a1) / duration / u
+    if rate == 0.0:
+        return min(duration, seconds)
+    change = seconds * rate
+    if change <= -1.0:  # rounding at the foot of a falling ramp
         return duration
-    return min(duration, max(0.0, (u * log(inside) - a1) / rate))
+    return min(duration, log1p(change) / rate)
 
 
 def split(duration: float, v1: float, v2: float, v_event: float) -> list[Stretch]:

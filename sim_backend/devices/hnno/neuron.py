@@ -98,7 +98,8 @@ class HnnoNeuron:
         scale = self.parameters.v_nl
         drop = resistance / own  # V of series drop per V of linear device voltage
         goal = abs(emf)
-        v = goal if drop < 1e-2 else min(goal, scale * asinh(goal / (drop * scale)))
+        easy = drop == 0.0 or (drop < 1e-2 and goal < 4.0 * scale)
+        v = goal if easy else min(goal, scale * asinh(goal / (drop * scale)))
         for _ in range(60):  # Newton from above on a convex function: monotone
             step = (v + drop * scale * sinh(v / scale) - goal) / (1.0 + drop * cosh(v / scale))
             v -= step

@@ -30,6 +30,7 @@ _CHUNK = 16384  # periods in one go: arrays that stay in the cache
 _STEP = 1e-3  # V; sensitization may change by this before its law is linearised anew
 _FEW = 8  # periods that are quicker one by one than as a geometric sum
 _SETTLED = 1e-6  # to which the mean share of the growth after a spike must be known
+_FEW_FAILURES = 4  # expected failed resets per go: what comes after the first is computed in vain
 _WEAK = 0.02  # reset failures above this share are not worth foreseeing
 
 
@@ -121,7 +122,8 @@ def _set_and_reset(device: HnnoNeuron, period: Period, count: int) -> Repeated:
     device.end_event()
     while done < count and not memory.dead:
         plan = Plan(device, period)
-        size = min(count - done, _CHUNK, _periods_until_death(plan))
+        foreseen = int(_FEW_FAILURES / _reset_failures(plan)) + _FEW
+        size = min(count - done, _CHUNK, foreseen, _periods_until_death(plan))
         taken = _series(plan, size, seen) if size > 0 and not memory.spiking else 0
         done += taken
         if taken < size or not size:  # this one cannot be foreseen
@@ -135,8 +137,6 @@ def _series(plan: Plan, size: int, seen: _Seen) -> int:
     device, p, m = plan.device, plan.parameters, plan.device.memory
     quiet, spiking, reset = plan.leg("F", plan.own_ns), plan.leg("F", plan.own_s), plan.leg("R", plan.own_ns)
     before, between, after = (plan.kept(seconds) for seconds in plan.rests())
-    erased = exp(-reset.erasure)
-    cancelled = device.survival(exp(reset.log_dose(p.ur) - p.vr50 / p.ur))
 
     words = device.draws.uniforms("hnno.event", device.device, m.events, 2 * size, words=2)
     reserve = _reserve(plan, quiet, words[0::2])
@@ -144,7 +144,7 @@ def _series(plan: Plan, size: int, seen: _Seen) -> int:
     decades = np.log10(1.0 + (m.spikes + np.arange(size + 1)) / p.n_e)
     own = p.r_ns * (1.0 + p.drift_r_ns * decades) * np.exp(p.jump_ns * normal_quantile(jumps[:, 1]))
     own[0] = device.resistance
-    rise = quiet.rise(own)
+    rise, reset_rise = quiet.rise(own), reset.rise(own)
     shift = p.drift_v50 * decades - rise
 
     start = (m.consolidated + m.labile) * before
@@ -152,9 +152,13 @@ def _series(plan: Plan, size: int, seen: _Seen) -> int:
     fired: Bools = np.zeros(size, dtype=np.bool_)
     share = 0.0
     while True:  # each pass settles at least one more event, in practice nearly all
+        spikes_after: NDArray[np.int64] = np.cumsum(fired)
+        spikes_before = spikes_after - fired
+        higher = float(reset_rise[spikes_after].mean())
+        erased = exp(-reset.erasure * exp(higher / p.u_erase))
+        cancelled = device.survival(exp(reset.log_dose(p.ur) + (higher - p.vr50) / p.ur))
         cycle = _Cycle(_mixture(quiet, spiking, share), before * between * after, erased, cancelled)
         levels = cycle.levels(start, size)
-        spikes_before: NDArray[np.int64] = np.cumsum(fired) - fired
         margin = reserve + levels[:-1] - shift[spikes_before]
         now = margin >= 0.0
         late = np.where(now, -np.expm1(-np.maximum(margin, 0.0) / p.u), 0.0)  # share of the pulse after the spike
@@ -176,7 +180,7 @@ def _series(plan: Plan, size: int, seen: _Seen) -> int:
     m.events += 2 * size
     unloaded = size + float(rise[spikes_before[:size]].sum()) / p.u_bd  # jumps of R_ns move the peak a little
     m.breakdown += unloaded * (quiet.harm + reset.harm) + float(late[:size].sum()) * (spiking.harm - quiet.harm)
-    spikes = int(spikes_before[last]) + int(fired[last])
+    spikes = int(spikes_after[last])
     m.spikes += spikes
     highest = own[: spikes + 1].max(keepdims=True)
     for leg, sign in ((quiet, 1), (reset, -1)):

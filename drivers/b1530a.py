@@ -150,6 +150,8 @@ class B1530A:
         for channel in programs:
             self._known(channel)
         flags = {channel: check(program, allow_fast_edges) for channel, program in programs.items()}
+        if any("fast_edges" in found for found in flags.values()):  # one device feels the edges of all channels
+            flags = {channel: found | {"fast_edges"} for channel, found in flags.items()}
         self._check_names(programs)
         self.programs, self._flags = {}, {}
         self.library.call("clear")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,10 @@ Piece = tuple[float, float, float]
 class DeviceDraws(Protocol):
     """What the device needs of the bench's random draws."""
 
-    def normal(self, stream: str, channel: int, event: int) -> float:
-        """Standard normal draw of one address."""
-        ...
+    @overload
+    def normal(self, stream: str, channel: int, event: int) -> float: ...
+    @overload
+    def normal(self, stream: str, channel: int, event: Ints) -> Floats: ...
 
     def uniform(self, stream: str, channel: int, event: NDArray[np.int64], words: int = ...) -> Floats:
         """Uniform draws in (0, 1), one per event."""
@@ -214,7 +215,12 @@ class AabTransistor:
 
     def flicker(self) -> float:
         """Relative fluctuation of the current in one reading; a new draw at each call."""
+        return float(self.flickers(1)[0])
+
+    def flickers(self, number: int) -> Floats:
+        """Relative fluctuations of ``number`` readings."""
         if self.draws is None:
-            return 0.0
-        self._readings += 1
-        return self.parameters.flicker * self.draws.normal("aab.flicker", self.device, self._readings)
+            return np.zeros(number)
+        self._readings += number
+        events = np.arange(self._readings - number, self._readings)
+        return self.parameters.flicker * self.draws.normal("aab.flicker", self.device, events)

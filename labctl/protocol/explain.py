@@ -50,7 +50,8 @@ def describe(protocol: Protocol) -> list[str]:
     lines += ["", "steps", *outline(protocol.steps, "  ")]
     lines += ["", "measured", *_measured(protocol)]
     if protocol.analyze:
-        lines += ["", "analysed", *(f"  {_request(request)}" for request in protocol.analyze)]
+        lines += ["", "analysed"]
+        lines += [line for request in protocol.analyze for line in _wrap(_request(request), "  ", "  ")]
     return lines
 
 

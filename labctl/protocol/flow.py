@@ -72,7 +72,7 @@ class Until(Step):
     condition: Condition = needed("what ends the loop, asked after each round")
     at_most: Count = needed("bound on the rounds")
     vary: Vary | None = given(None, "search: the variable that moves, and its range")
-    name: Name = given("attempt", "name of the counter in the data")
+    name: Name = given("turn", "name of the counter in the data")
     do: Steps = needed("the steps", min_length=1)
     otherwise: Otherwise = given("stop", "if the bound is reached first", alias="else")
 

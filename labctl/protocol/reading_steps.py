@@ -160,7 +160,7 @@ def _check_variable(name: str, where: Where) -> None:
 
 
 def _read_until(cls: type[Step], fields: MappingNode, scope: Scope, built: dict[str, Any]) -> Step:
-    name, place = _loop_name(fields, "attempt", scope)
+    name, place = _loop_name(fields, "turn", scope)
     inner = scope.inside_loop(name, place)
     if "vary" in fields.items:
         vary, ref = _read_vary(fields.items["vary"], scope)

@@ -241,8 +241,9 @@ class SimulatedAFG31000:
 
     def load_sequence(self) -> None:
         """SEQControl:RUN: load for a while, then play."""
-        self.busy(self.options.sequence_load_time)
+        # Scheduled before the end of being busy, so that *OPC? answers when the sequence runs.
         self.clock.call_at(self.clock.now + self.options.sequence_load_time, self._start_sequence)
+        self.busy(self.options.sequence_load_time)
 
     def erase(self) -> None:
         """SYSTem:SECurity:IMMediate: defaults, and every memory empty."""

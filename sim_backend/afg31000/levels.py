@@ -105,16 +105,17 @@ class Levels:
         )
 
     def fit(self, channel: ChannelSettings) -> ChannelSettings:
-        """Levels pushed inside the limits: the offset first, then the amplitude."""
+        """Levels cut off at the limits; an amplitude that is still too large shrinks about its middle."""
         top, bottom = channel.limit_high, channel.limit_low
         if channel.shape == "DC":
-            offset, half = min(max(channel.offset, bottom), top), channel.amplitude / 2
-        else:
-            half = min(channel.amplitude, self._largest(channel), top - bottom) / 2
-            offset = min(max(channel.offset, bottom + half), top - half)
-        if offset == channel.offset and half == channel.amplitude / 2:
+            moved = min(max(channel.offset, bottom), top) - channel.offset
+            return self._span(channel, channel.low + moved, channel.high + moved) if moved else channel
+        low = min(max(channel.low, bottom), top - AMPLITUDE_MIN)
+        high = min(max(channel.high, low + AMPLITUDE_MIN), top)
+        excess = max(0.0, high - low - self._largest(channel)) / 2
+        if (low, high, excess) == (channel.low, channel.high, 0.0):
             return channel
-        return self._span(channel, offset - half, offset + half)
+        return self._span(channel, low + excess, high - excess)
 
     def to_vpp(self, channel: ChannelSettings, value: float, unit: str) -> float:
         """Vpp shown of an amplitude in ``unit``."""

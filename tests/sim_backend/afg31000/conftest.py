@@ -134,7 +134,7 @@ def rig() -> Rig:
     return Rig()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_rig() -> Callable[..., Rig]:
     """``make_rig(model, **options)``."""
     return Rig

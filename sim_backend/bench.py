@@ -126,7 +126,7 @@ class SimulatedBench:
             draws=self.draws,
             options=options,
             model=entry.model,
-            serial=entry.serial,
+            serial=self.faults.serial.get(name, entry.serial),
             noise=self.description.simulation.noise,
             line_frequency=float(entry.options.get("line_frequency", 50.0)),
         )

@@ -25,6 +25,9 @@ class Faults(BaseModel):
         default_factory=dict,
         description="instrument -> bench time at which its link dies; its outputs stay as they are",
     )
+    serial: dict[str, str] = Field(
+        default_factory=dict, description="instrument -> serial number that it has instead of the bench file's"
+    )
     interlock_open: tuple[str, ...] = Field((), description="instruments whose safety interlock is open")
 
 

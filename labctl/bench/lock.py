@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,10 +26,8 @@ def lock_path(bench: BenchDescription) -> Path | None:
     if bench.simulated and bench.simulation.state is None:
         return None
     shared = [bench.simulation.state] if bench.simulated else sorted(i.address for i in bench.instruments.values())
-    import platformdirs
-
     digest = hashlib.sha256("\n".join(map(str, shared)).encode()).hexdigest()[:16]
-    return Path(platformdirs.user_runtime_dir("labctl", ensure_exists=True)) / f"bench-{digest}.lock"
+    return Path(tempfile.gettempdir()) / f"labctl-bench-{digest}.lock"  # one place for all users of the machine
 
 
 @contextmanager

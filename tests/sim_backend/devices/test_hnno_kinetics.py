@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_split_covers_the_ramp_and_keeps_each_part_on_one_side(duration: float, 
     parts = split(duration, v1, v2, P.v_event)
     assert sum(t for t, _, _ in parts) == pytest.approx(duration, rel=1e-9)
     assert (parts[0][1], parts[-1][2]) == (v1, v2)
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         assert before[2] == after[1]
     for _, a, b in parts:
         assert min(a, b) >= P.v_event or max(a, b) <= -P.v_event or max(abs(a), abs(b)) <= P.v_event

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """What h5py raises on damage (OSError, KeyError, ValueError, RuntimeError) as RunFileError."""
+    """What h5py and a damaged structure raise in the block, as RunFileError: keep the block to reading the file."""
     try:
         yield
     except FileNotFoundError:
@@ -33,7 +33,7 @@ def reading(path: Path) -> Iterator[None]:
     except (PermissionError, IsADirectoryError) as error:
         hint = "Check the path and its permissions."
         raise RunFileError(f"{path}: cannot be read: {error.strerror}", hint) from error
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         cut = re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", str(error))
         if cut:
             raise RunFileError(
@@ -80,8 +80,8 @@ class H5Reader:
 
     def _check_format(self) -> None:
         with reading(self.path):
-            version = self._file.attrs.get("labctl_format")
-        if version is None:
+            version = int(self._file.attrs.get("labctl_format", 0))
+        if not version:
             raise RunFileError(
                 f"{self.path}: an HDF5 file, but not one of labctl's runs", "Open it with the program that made it."
             )

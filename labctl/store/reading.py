@@ -16,7 +16,7 @@ from labctl.store import content as c
 from labctl.store import pages
 from labctl.store.errors import RunFileError
 from labctl.store.files import journal_of
-from labctl.store.h5_reader import H5Reader
+from labctl.store.h5_reader import H5Reader, reading
 from labctl.store.journal_reader import JournalReader
 
 if TYPE_CHECKING:
@@ -48,9 +48,13 @@ class Lazy(Mapping[K, V]):
         return len(self._keys)
 
 
-def load_run(path: str | Path) -> Run:
-    """Open a run: ``RUN.h5``, its journal, or ``RUN.h5`` while only its journal is there. RunFileError."""
-    return Run(Path(path))
+def load_run(path: str | Path, *, check: bool = True) -> Run:
+    """Open a run: ``RUN.h5``, its journal, or ``RUN.h5`` while only its journal is there. RunFileError.
+
+    check: compare every byte of a run file with its checksums first (about 1 s per GB) and refuse a damaged one.
+    False reads what can still be read of it.
+    """
+    return Run(Path(path), check)
 
 
 def locate(path: Path) -> Path:
@@ -77,8 +81,9 @@ def open_journal(path: Path) -> JournalReader:
 class Run:
     """A run as an analyst wants it. Tables and traces are read when first asked for. Raises RunFileError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: bool = True) -> None:
         self.path = path
+        self._check = check
         self._source = path
         self._journal: JournalReader | None = None
         self._open()
@@ -95,17 +100,30 @@ class Run:
                 self._source = locate(self.path)  # the run has just finished, or there never was one
         if self._source.suffix != ".journal":
             self._journal = None
+        if self._journal is not None:
+            self._check_journal()
+        elif self._check:
+            self._check_pages()
         with self._reader() as reader:
             self._identity = reader.identity
             self._history = list(reader.history)
-        self._check_journal()
 
     def _check_journal(self) -> None:
-        if self._journal is not None and self._journal.damage:
+        if self._journal is not None and self._journal.damage and self._check:
             first = self._journal.damage[0]
             raise RunFileError(
                 f"{self._source}: damaged: bytes {first.start} to {first.stop - 1} are no valid record",
                 f"Make a run file of everything else: labctl repair {self._source}",
+            )
+
+    def _check_pages(self) -> None:
+        with reading(self._source):
+            found = pages.check_pages(self._source)
+        if found is not None and found.bad:
+            start, stop, what = found.bad[0]
+            raise RunFileError(
+                f"{self._source}: damaged: bytes {start} to {stop - 1} have changed; there stands {what}",
+                f"Restore the file from a backup; what is affected: labctl verify {self._source}",
             )
 
     def _reader(self) -> AbstractContextManager[JournalReader | H5Reader]:

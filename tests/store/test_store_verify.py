@@ -52,6 +52,16 @@ def test_a_flipped_bit_anywhere_is_found_and_its_place_named(run_file: Path) -> 
     assert verify(run_file).ok
 
 
+def test_no_flipped_bit_changes_what_is_read_unnoticed(run_file: Path) -> None:
+    rng = random.Random(6)
+    for _ in range(60):
+        at, bit = rng.randrange(run_file.stat().st_size - FOOTER.size), rng.randrange(8)
+        flip(run_file, at, bit)
+        with pytest.raises(RunFileError, match="damaged: bytes"):
+            load_run(run_file)
+        flip(run_file, at, bit)
+
+
 def test_the_column_and_its_rows_are_named_and_reading_it_is_refused(run_file: Path) -> None:
     with h5py.File(run_file) as file:
         at = file["entry/events/pulse/level"].id.get_chunk_info(0).byte_offset
@@ -60,7 +70,9 @@ def test_the_column_and_its_rows_are_named_and_reading_it_is_refused(run_file: P
     assert "/entry/events/pulse/level[0..39]" in finding.problem
     first, last = map(int, re.findall(r"\d+", finding.place))
     assert last - first < 2 * PAGE
-    run = load_run(run_file)
+    with pytest.raises(RunFileError, match=r"/entry/events/pulse/level\[0\.\.39\]"):
+        load_run(run_file)
+    run = load_run(run_file, check=False)
     assert len(run.tables["resistance"]) == 40
     with pytest.raises(RunFileError, match="damaged") as error:
         run.tables["pulse"]

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis.batch import fit_many
+from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import normal_quantile
-from labctl.analysis.psychometric import Estimate, PsychometricFit
+from labctl.analysis.psychometric import PsychometricFit
 
 Floats = NDArray[np.float64]
 

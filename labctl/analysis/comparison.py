@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from labctl.analysis.curves import Curve, Maker, curves
-from labctl.analysis.intervals import chi2_quantile, normal_quantile, student_quantile
-from labctl.analysis.psychometric import Estimate
+from labctl.analysis.estimate import Estimate
+from labctl.analysis.intervals import mean_and_deviation, normal_quantile
 from labctl.analysis.readings import readings
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
@@ -41,19 +41,6 @@ def spread(run: Run, request: Mapping[str, Any]) -> list[Result]:
             make(f"{quantity}_sd", deviation, unit, METHOD_SD, **common),
         ]
     return results
-
-
-def mean_and_deviation(values: Sequence[float], confidence: float) -> tuple[Estimate, Estimate]:
-    """Mean with Student's interval, standard deviation with the chi-square one; NaN values are skipped."""
-    s = summarise(values)
-    if s.n < 2:
-        return Estimate(s.mean, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)
-    half = float(student_quantile(0.5 + confidence / 2, s.n - 1)) * s.stderr
-    low, high = (chi2_quantile(0.5 + side * confidence / 2, s.n - 1) for side in (1, -1))
-    return (
-        Estimate(s.mean, s.mean - half, s.mean + half),
-        Estimate(s.std, s.std * ((s.n - 1) / low) ** 0.5, s.std * ((s.n - 1) / high) ** 0.5),
-    )
 
 
 def _values(run: Run, request: Mapping[str, Any], per: list[str]) -> list[tuple[float, Group, str]]:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis.dependence import runs, trend
+from labctl.analysis.estimate import Estimate
 from labctl.analysis.goodness import Goodness, goodness
 from labctl.analysis.intervals import wilson
-from labctl.analysis.psychometric import Estimate, PsychometricFit, fit_psychometric, merge_counts
+from labctl.analysis.psychometric import PsychometricFit, fit_psychometric, merge_counts
 from labctl.analysis.results import Result
 from labctl.analysis.runs import AnalysisError, Run, device_name, run_name
 from labctl.analysis.shift import METHOD as METHOD_DIFFERENCE

@@ -1,4 +1,4 @@
-"""Intervals of a proportion: Wilson's score interval and Clopper and Pearson's exact one.
+"""Intervals of a proportion (Wilson's score interval, Clopper and Pearson's exact one), of a mean and a deviation.
 
 Reference devices_and_protocols sec. 1.6. Score: E. B. Wilson, JASA 22, 209 (1927); exact: C. J. Clopper and
 E. S. Pearson, Biometrika 26, 404 (1934).
@@ -6,10 +6,14 @@ E. S. Pearson, Biometrika 26, 404 (1934).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from labctl.analysis.estimate import Estimate
+from labctl.numerics import summarise
 
 Floats = NDArray[np.float64]
 
@@ -77,3 +81,16 @@ def _checked(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence:g}")
     return confidence
+
+
+def mean_and_deviation(values: ArrayLike, confidence: float) -> tuple[Estimate, Estimate]:
+    """Mean with Student's interval, standard deviation with the chi-square one; NaN values are skipped."""
+    s = summarise(values)
+    if s.n < 2:
+        return Estimate(s.mean, math.nan, math.nan), Estimate(math.nan, math.nan, math.nan)
+    half = float(student_quantile(0.5 + confidence / 2, s.n - 1)) * s.stderr
+    low, high = (chi2_quantile(0.5 + side * confidence / 2, s.n - 1) for side in (1, -1))
+    return (
+        Estimate(s.mean, s.mean - half, s.mean + half),
+        Estimate(s.std, s.std * ((s.n - 1) / low) ** 0.5, s.std * ((s.n - 1) / high) ** 0.5),
+    )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labctl.analysis.batch import Estimates, Status, fit_many
+from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import normal_quantile
 
 Floats = NDArray[np.float64]
@@ -31,15 +32,6 @@ _REASONS = {
     Status.ONE_VOLTAGE: "refused: events at one voltage make no curve",
     Status.NO_EVENTS: "refused: no usable event",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its interval; NaN value: not estimable, infinite end: no bound there."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis.curves import Maker
-from labctl.analysis.intervals import clopper_pearson, student_quantile, wilson
-from labctl.analysis.psychometric import Estimate, merge_counts
+from labctl.analysis.estimate import Estimate
+from labctl.analysis.intervals import clopper_pearson, mean_and_deviation, student_quantile, wilson
+from labctl.analysis.psychometric import merge_counts
 from labctl.analysis.results import Result
 from labctl.analysis.runs import AnalysisError, Run, table
 from labctl.analysis.shift import difference, ratio
 from labctl.analysis.trials import Group, groups, reasons, trials
-from labctl.numerics import summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 METHOD_MEAN = "mean of straight-line fits on measured voltage, Student interval"
+METHOD_DEVIATION = "standard deviation of the readings, chi-square interval"
 METHOD_ONE = "straight-line fit on measured voltage, Student interval of its slope"
 
 
@@ -49,12 +50,8 @@ def mean_estimate(rows: pd.DataFrame, confidence: float) -> Estimate:
     One reading: through the slope 1/R, whose error is symmetric, so that an open device has an open upper end.
     """
     values = rows["value"].to_numpy(np.float64)
-    if values.size == 0:
-        return Estimate(math.nan, math.nan, math.nan)
-    if values.size > 1:
-        s = summarise(values)
-        half = float(student_quantile(0.5 + confidence / 2, s.n - 1)) * s.stderr
-        return Estimate(s.mean, s.mean - half, s.mean + half)
+    if values.size != 1:
+        return mean_and_deviation(values, confidence)[0]
     value = float(values[0])
     if "stderr" not in rows.columns or "points" not in rows.columns:
         return Estimate(value, math.nan, math.nan)
@@ -74,17 +71,20 @@ def resistance(run: Run, request: Mapping[str, Any]) -> list[Result]:
             for outcome, part in group.rows.groupby("outcome", sort=True):
                 parts = [group.label, name if len(names) > 1 else "", str(outcome)]
                 label = ", ".join(filter(None, parts))
-                results.append(_mean_result(run, Group((("state", label),), part), request["confidence"]))
+                results += _mean_results(run, Group((("state", label),), part), request["confidence"])
     return results
 
 
-def _mean_result(run: Run, group: Group, confidence: float) -> Result:
+def _mean_results(run: Run, group: Group, confidence: float) -> list[Result]:
     used = group.used
-    spread = summarise(used["value"])
-    note = f"standard deviation {spread.std:.4g} ohm" if spread.n > 1 else ""
-    found = mean_estimate(used, confidence)
-    method = METHOD_ONE if len(used) == 1 else METHOD_MEAN
-    return Maker(run, group, len(used), note)("resistance", found, "ohm", method, confidence=confidence)
+    make = Maker(run, group, len(used))
+    if len(used) < 2:
+        return [make("resistance", mean_estimate(used, confidence), "ohm", METHOD_ONE, confidence=confidence)]
+    mean, deviation = mean_and_deviation(used["value"], confidence)
+    return [
+        make("resistance", mean, "ohm", METHOD_MEAN, confidence=confidence),
+        make("resistance_sd", deviation, "ohm", METHOD_DEVIATION, confidence=confidence),
+    ]
 
 
 def _with_outcome(run: Run, rows: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from labctl.analysis.psychometric import Estimate
+from labctl.analysis.estimate import Estimate
 
 METHOD = "difference of independent estimates, interval from theirs (MOVER)"
 

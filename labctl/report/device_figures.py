@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import wilson
-from labctl.analysis.psychometric import Estimate
 from labctl.analysis.readings import window
 from labctl.analysis.runs import Run, column, requests_of, table
 from labctl.analysis.trials import trials
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+FEW_READINGS = 60  #: up to which readings along a run are drawn with the error of their fits
 
 
 def current_voltage(run: Run) -> Figure | None:
@@ -71,9 +74,12 @@ def readings_along(run: Run) -> Figure | None:
     for index, (name, part) in enumerate(rows.groupby("name", sort=False)):
         flagged = part["flags"].to_numpy(np.int64) & (1 | 2 | 16) > 0
         time, value = part["time"].to_numpy(np.float64), part["value"].to_numpy(np.float64) / 1e3
-        axes.plot(
-            time[~flagged], value[~flagged], marker(index), color=colour(index), markersize=2.5, label=_short(str(name))
-        )
+        shape: dict[str, Any] = {"color": colour(index), "label": _short(str(name))}
+        if len(rows) <= FEW_READINGS:
+            error = part["stderr"].to_numpy(np.float64)[~flagged] / 1e3
+            axes.errorbar(time[~flagged], value[~flagged], error, fmt=marker(index), elinewidth=0.8, **shape)
+        else:
+            axes.plot(time[~flagged], value[~flagged], marker(index), markersize=2.5, **shape)
         if flagged.any():
             axes.plot(time[flagged], value[flagged], "x", color=VERMILION, label=f"{name}, flagged")
     _states(axes, run)
@@ -81,7 +87,7 @@ def readings_along(run: Run) -> Figure | None:
     if values.min() > 0 and values.max() > 1.5 * values.min():
         log_resistance_axis(axes)
     axes.set(xlabel="time since the start of the run (s)", ylabel="resistance (kΩ)")
-    outside_legend(axes, markerscale=2)
+    outside_legend(axes, markerscale=1 if len(rows) <= FEW_READINGS else 2)
     return figure
 
 

@@ -75,10 +75,12 @@ def channel_length(run: Run, over: str | None) -> float | None:
         rows = pulses[np.isfinite(pulses[column(pulses, over)])]
     except AnalysisError:
         return None
-    roles = rows["role"].fillna("") if "role" in rows.columns else None
-    forward = rows if roles is None else rows[~roles.isin(("reset", "erase"))]
-    scale = level_scale(forward, over)
-    return scale if scale is not None and 0 < scale < 1e-2 else None
+    reverse = rows["role"].fillna("").isin(("reset", "erase"))
+    for some in (rows[~reverse], rows[reverse]):
+        scale = level_scale(some, over)
+        if scale is not None and 0 < scale < 1e-2:
+            return scale
+    return None
 
 
 def sequence(run: Run, names: tuple[str, ...]) -> pd.DataFrame:

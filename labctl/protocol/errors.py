@@ -58,6 +58,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     ]
     if close:
         return f"did you mean '{close[0]}'?"
+    if " " in word.strip():
+        return "a text that holds a comma or a colon needs quotes around it"
     if not names:
         return "nothing can stand here"
     shown = ", ".join(sorted(names)[:30])

@@ -99,12 +99,11 @@ def _train(step: Train) -> str:
 
 @_teller
 def _bias(step: Bias) -> str:
-    length = f"for {value(step.duration)}" if step.duration is not None else "while"
     more = [f"ramp {value(step.ramp)}"] if step.ramp else []
     more += [f"at most {value(step.compliance)}"] if step.compliance else []
     more += [f"abort above {value(step.abort_above)}"] if step.abort_above else []
     more += [f"0 V on {', '.join(step.grounded)}"] if step.grounded else []
-    return f"hold {step.at} at {value(step.level)} {length}{_brackets(more)}{_as(step)}"
+    return f"hold {step.at} at {value(step.level)}{_long(step)}{_brackets(more)}{_as(step)}{_while(step)}"
 
 
 @_teller
@@ -133,11 +132,9 @@ def _sweep(step: Sweep) -> str:
 
 @_teller
 def _sample(step: Sample) -> str:
-    length = f"for {value(step.duration)}" if step.duration is not None else "while"
-    bias = [_levels(step.bias)] if step.bias else []
-    return (
-        f"record current of {', '.join(step.current)} every {value(step.interval)} {length}{_brackets(bias)}{_as(step)}"
-    )
+    bias = _brackets([_levels(step.bias)] if step.bias else [])
+    text = f"record current of {', '.join(step.current)} every {value(step.interval)}{_long(step)}"
+    return f"{text}{bias}{_as(step)}{_while(step)}"
 
 
 @_teller
@@ -253,6 +250,14 @@ def _levels(levels: dict[str, Quantity | Ref]) -> str:
 
 def _brackets(parts: list[str]) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _long(step: Bias | Sample) -> str:
+    return f" for {value(step.duration)}" if step.duration is not None else ""
+
+
+def _while(step: Bias | Sample) -> str:
+    return ", while:" if step.during else ""
 
 
 def _as(step: Any) -> str:

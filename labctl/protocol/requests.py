@@ -244,10 +244,10 @@ class TrainResponse(Request):
     per: Names = given(["state"], f"curves: {Label}")
 
 
-class Null(Request):
+class NullTime(Request):
     """Value of a loop variable at which dI0 passes zero."""
 
-    request: ClassVar[str] = "null"
+    request: ClassVar[str] = "null_time"
     reads: ClassVar[Reads] = {"of": ("sweep",)}
 
     of: Name = given("sweep", "cyclic curve")
@@ -293,6 +293,6 @@ REQUESTS: dict[str, type[Request]] = {
     for cls in (
         ResistanceRequest, Probability, Sigmoid, Threshold, Shift, Spread, PerDecade, Reliable, RatioRequest,
         Contact, Polarity, Energy, Peak, Rectification, OutputSlope, Crossing, DeltaBaseCurrent,
-        TrainResponse, Null, MapRequest, Retention, Bell,
+        TrainResponse, NullTime, MapRequest, Retention, Bell,
     )
 }  # fmt: skip

@@ -68,7 +68,7 @@ def outcome(text: str, overrides: dict[str, str]) -> Protocol | ProtocolError:
         return error
 
 
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("seed", range(150))
 def test_mutated_protocols(seed: int) -> None:
     random_ = random.Random(seed)
     check(mutate(random_.choice(TEXTS), random_))
@@ -98,7 +98,7 @@ def mutate_tree(tree: Any, random_: random.Random) -> None:
             node[key] = random_.choice([*WORDS, 0, -1, 1e308, 2**70, None, True, [], {}, [[]], 0.5, "$field", "$reset"])
 
 
-@pytest.mark.parametrize("seed", range(400))
+@pytest.mark.parametrize("seed", range(250))
 def test_mutated_trees(seed: int) -> None:
     random_ = random.Random(seed)
     tree = plain(parse(random_.choice(TEXTS), "fuzz.yaml"))
@@ -127,12 +127,12 @@ PLAIN = st.recursive(
     PLAIN,
     st.dictionaries(st.sampled_from(["do", "order", "name", "at_most", "vary", "verify", "set", "because"]), PLAIN),
 )  # fmt: skip
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_step(verb: str, fields: object, beside: dict[str, object]) -> None:
     check(json.dumps({"protocol": 1, "title": "x", "steps": [{verb: fields, **beside}]}))
 
 
 @given(st.sampled_from(["probability", "threshold", "shift", "spread", "resistance", "ratio", "energy", "map"]), PLAIN)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_request(name: str, fields: object) -> None:
     check(json.dumps({"protocol": 1, "title": "x", "steps": [], "analyze": [{name: fields}]}))

@@ -139,6 +139,7 @@ def test_loading_twice_gives_equal_protocols() -> None:
         ("trials: {value: 30, min: 1}", "trials: {value: 2.5}", "17:17", "not a whole number"),
         ("trials: {value: 30, min: 1}", "trials: {vlaue: 30}", "8:12", "did you mean 'value'?"),
         ("trials: {value: 30, min: 1}", "trials: {value: 30, min: 1 V}", "8:28", "cannot bound"),
+        ("about: pulse fields}", "about: fields, of pulses}", "6:76", "needs quotes"),
         ("order: shuffled", "order: shufled", "15:12", "did you mean 'shuffled'?"),
         ("for: {field: $fields}", "for: {level: $fields}", "14:11", "column of the data"),
         ("for: {field: $fields}", "for: {fields: $fields}", "14:11", "already names a parameter"),

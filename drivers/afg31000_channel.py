@@ -144,6 +144,16 @@ class AFG31000Channel(AFG31000Settings):
         """Take the output off whatever it is wired to."""
         self.output(False)
 
+    def hold(self, level: float, compliance: float) -> None:
+        """Drive a steady level from the idle state, 50 ohm behind it, while another source measures in series.
+
+        The smallest pulse the model can make is prepared on it and never triggered; a generator has no compliance,
+        so the device's own limit must hold the current.
+        """
+        if self._shape is None or self._shape.base != level:
+            self.prepare_pulse(level + self._model.min_amplitude, base=level)
+        self.output(True)
+
     @property
     def burst_duration(self) -> float:
         """Time from trigger until the prepared burst has surely ended, s; 0 if nothing is prepared."""

@@ -160,6 +160,13 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self._setup = setup
         return SourceState(set_level, set_limit)
 
+    def hold(self, level: float, compliance: float) -> None:
+        """Drive a steady level within a compliance (A), such as an ammeter at 0 V in series with another source."""
+        self.configure_read(compliance)
+        self.source(level)
+        if not self.is_on:
+            self.output(True)
+
     def measure(self) -> Measurement:
         """Current and voltage now, measured at the same time."""
         with self.parent.patience(self._reading_time()):

@@ -144,7 +144,7 @@ def _open(name: str, entry: InstrumentEntry, library: Any, clock: Any) -> Any:
     cls = driver_class(entry.driver)
     try:
         return cls(entry.address, name=name, clock=clock, visa_library=library, **entry.options)
-    except (pyvisa.Error, OSError) as error:
+    except (pyvisa.Error, OSError, ValueError) as error:  # ValueError: pyvisa-py lacks a package for this interface
         raise _silent(name, entry, error) from error
 
 
@@ -167,6 +167,6 @@ def _identify(name: str, entry: InstrumentEntry, instrument: Any) -> dict[str, s
 
 def _silent(name: str, entry: InstrumentEntry, error: Exception) -> InstrumentUnavailable:
     return InstrumentUnavailable(
-        f"instrument {name!r} ({entry.driver}) does not answer at {entry.address}: {error}",
+        f"instrument {name!r} ({entry.driver}) does not answer at {entry.address}: {' '.join(str(error).split())}",
         "check power, cable and address; --simulate runs the same bench file on the simulated bench",
     )

@@ -115,10 +115,7 @@ class Executor:
         yield self._event("route", op, terminal=op.terminal, position=op.source, operations=self._switched[op.terminal])
 
     def _hold(self, op: m.Hold) -> Iterator[Event]:
-        channel = self._bench.channel(op.source)
-        channel.configure_read(op.compliance)
-        channel.source(op.level.at(self._variables))
-        channel.output(True)
+        self._bench.channel(op.source).hold(op.level.at(self._variables), op.compliance)
         yield from ()
 
     def _pulses(self, op: m.Pulses) -> Iterator[Event]:

@@ -194,17 +194,14 @@ class Lowering:
             role,
             step.label or "",
         )
-        return [*self._routes.connect(source, node), *self._hold_loop(source, node), pulses]
+        return [*self._routes.connect(source, node), *self._close_loop(source, node), pulses]
 
-    def _hold_loop(self, source: Source, node: int) -> list[m.Op]:
-        """In a series loop the ammeter holds its end at 0 V, with a limit above any pulse current (T2)."""
+    def _close_loop(self, source: Source, node: int) -> list[m.Op]:
+        """In a series loop (T2) the partner holds its end at 0 V, with a limit above any current of a pulse."""
         ops: list[m.Op] = []
+        limits, resistance = self._bench.device.limits, self._bench.device.resistance
+        expected = 2 * max(limits.voltage.values()) / resistance[0] if resistance else 1e-3
         for partner in self._routes.series_partners(source):
-            if not partner.can("sweep"):
-                continue
-            limits, resistance = self._bench.device.limits, self._bench.device.resistance
-            worst = max(limits.voltage.values())
-            expected = 2 * worst / resistance[0] if resistance else 1e-3
             ops += [*self._routes.connect(partner, node), m.Hold(node, partner.name, m.Value(0.0), expected)]
         return ops
 
@@ -223,10 +220,7 @@ class Lowering:
 
     def _measuring(self, step: s.Step, terminal: str, node: int) -> tuple[Source, list[m.Op]]:
         source = self._sources.find(terminal, "sweep", where=str(step.where))
-        ops = self._routes.connect(source, node)
-        for partner in self._routes.series_partners(source):
-            ops += self._routes.connect(partner, node)
-        return source, ops
+        return source, [*self._routes.connect(source, node), *self._close_loop(source, node)]
 
     def _read(self, step: s.Read, node: int, _: Sequence[s.Step]) -> list[m.Op]:
         if step.resistance is not None:

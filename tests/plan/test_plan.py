@@ -56,9 +56,11 @@ def test_wiring_t1_quiets_the_other_source() -> None:
 
 def test_wiring_t2_holds_the_loop_at_zero() -> None:
     ops = plan(PULSE + READ, "hnno_t2").ops
-    (hold,) = [op for op in ops if isinstance(op, m.Hold)]
-    assert (hold.source, hold.level.constant) == ("smu.a", 0.0)
-    assert hold.compliance >= 2 * 5.5 / 50e3
+    ammeter, generator = [op for op in ops if isinstance(op, m.Hold)]
+    assert (ammeter.source, ammeter.level.constant) == ("smu.a", 0.0)
+    assert ammeter.compliance >= 2 * 5.5 / 50e3
+    assert (generator.source, generator.level.constant) == ("afg.1", 0.0)
+    assert kinds(ops) == ["Arm", "Connect", "Connect", "Hold", "Pulses", "Hold", "ReadResistance"]
 
 
 def test_fields_become_voltages_through_the_channel_length() -> None:

@@ -54,6 +54,7 @@ class Recorder:
         self._start = c.Counts()
         self._pieces: list[tuple[int, bytes]] = []
         self._bytes = 0
+        self._held: list[tuple[float, str, str, bytes]] = []  # messages that the disk did not take yet
         self._definitions: list[bytes] = []  # records that the next one needs before it
         first = record(Tag.IDENTITY, identity.canonical) + record(Tag.STATUS, canonical(self._history[0].as_dict()))
         self._writer = JournalWriter(self.journal, first)
@@ -102,6 +103,8 @@ class Recorder:
         ValueError or TypeError: kind, column, value or trace that the tables do not have; StorageError: the disk.
         """
         layout = self._layout(kind, row)
+        if self._held:
+            self._log_held()
         self._begin()
         get = row.get
         values = [get(name, default) for name, default in layout.defaults]
@@ -135,6 +138,8 @@ class Recorder:
         if len(lengths) != 1:
             raise ValueError(f"{kind}: one length of the columns is needed, not {sorted(lengths)}")
         n = lengths.pop()
+        if self._held:
+            self._log_held()
         self._begin()
         first = self._events
         rows = np.empty(n, layout.dtype)
@@ -151,14 +156,26 @@ class Recorder:
         return range(first, first + n)
 
     def wire(self, t: float, instrument: str, direction: str, data: bytes) -> None:
-        """Log a message on the wire: time (s), instrument, direction (a short word: write, read, ...), its bytes."""
-        self._begin()
-        message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
-        self._write(record(Tag.WIRE, message))
-        self._wires += 1
-        self._pieces.append((_WIRE, message))
-        self._bytes += len(message)
-        self._commit()
+        """Log a message on the wire: time (s), instrument, direction (a short word: write, read, ...), its bytes.
+
+        Never a StorageError: a full disk must not keep the message that switches an output off from being sent. What
+        cannot be written is held, and goes ahead of the next event, which is refused if it still cannot.
+        """
+        self._held.append((t, instrument, direction, data))
+        with contextlib.suppress(StorageError):
+            self._log_held()
+
+    def _log_held(self) -> None:
+        while self._held:
+            t, instrument, direction, data = self._held[0]
+            self._begin()
+            message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
+            self._write(record(Tag.WIRE, message))
+            self._wires += 1
+            self._pieces.append((_WIRE, message))
+            self._bytes += len(message)
+            self._commit()
+            del self._held[0]
 
     def finish(
         self, status: str, reason: str = "", instruments_after: Mapping[str, Mapping[str, Any]] | None = None
@@ -174,6 +191,7 @@ class Recorder:
         after = storable(dict(instruments_after or {}))
         entry = c.Status(now(), status, self.events, storable(reason), after)
         try:
+            self._log_held()
             self._begin()
             self._write(record(Tag.STATUS, canonical(entry.as_dict())))
             self._history.append(entry)

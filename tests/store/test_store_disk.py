@@ -63,6 +63,21 @@ def test_the_disk_fills_up_at_any_byte_and_gets_space_again(
         assert verify(path).ok
 
 
+def test_the_wire_log_never_keeps_a_message_from_being_sent(short_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver's safe() runs through the log: on a full disk it must get through."""
+    short = short_run(1)
+    monkeypatch.setattr(journal_module.os, "write", FullDisk(30))
+    for command in (b"OUTP1 OFF\n", b"OUTP2 OFF\n"):
+        short.recorder.wire(9.0, "afg", "write", command)
+    with pytest.raises(StorageError):
+        short.recorder.append("pulse", ROW)
+    monkeypatch.setattr(journal_module.os, "write", WRITE)
+    short.recorder.wire(9.5, "afg", "write", b"*CLS\n")
+    run = load_run(short.recorder.finish("failed", "disk full"))
+    assert run.wire["data"].tolist() == [b"*TRG\n", b"OUTP1 OFF\n", b"OUTP2 OFF\n", b"*CLS\n"]
+    short.check(run, 2)
+
+
 def test_a_full_disk_at_the_end_keeps_the_journal(short_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     short = short_run(3)
     monkeypatch.setattr(journal_module.os, "write", FullDisk(10))

@@ -2,7 +2,7 @@
 
 Fixtures:
 
-* ``simulated_bench``: factory ``open(base="hnno", **changes)`` -> ``OpenBench``: the clock and the instruments of labctl's own
+* ``simulated_bench``: factory ``open(base="hnno", **changes)`` -> ``OpenBench``: clock and instruments of labctl's own
   drivers; closed at the end of the test.
 * ``run_protocol``: factory that runs a protocol on its simulated bench in a temporary folder and returns the ``Run``.
 """

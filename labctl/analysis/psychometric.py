@@ -72,7 +72,10 @@ class PsychometricFit:
 
     def extrapolated(self, estimate: Estimate) -> bool:
         """Whether a value lies outside the tested voltages."""
-        return bool(estimate.value < self.voltages.min() or estimate.value > self.voltages.max())
+        outside = (estimate.value < self.voltages.min(initial=np.inf)) | (
+            estimate.value > self.voltages.max(initial=-np.inf)
+        )
+        return bool(outside and np.isfinite(estimate.value))
 
     def probability(self, voltage: ArrayLike) -> Floats:
         """The fitted curve; NaN where there is none."""

@@ -25,10 +25,13 @@ class Run(Protocol):
 
 
 class AnalysisError(ValueError):
-    """A request that the run cannot answer as it is written; ``hint`` says what to do."""
+    """A request that the run cannot answer as it is written; ``hint`` says what to do (exit code 2)."""
+
+    exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
+        self.message = message
         self.hint = hint
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis.curves import Curve
+from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import wilson
-from labctl.analysis.psychometric import Estimate, PsychometricFit
+from labctl.analysis.psychometric import PsychometricFit
 from labctl.analysis.runs import Run, table
 from labctl.report.sources import Family
 from labctl.report.style import (

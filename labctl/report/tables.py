@@ -57,7 +57,8 @@ def results_table(run: Run, results: Sequence[Result]) -> list[str]:
 
 
 def _interval(result: Result) -> str:
-    return f"[{_number(result.low)}, {_number(result.high)}] {result.confidence:.0%}"
+    share = f" {result.confidence:.0%}" if result.confidence == result.confidence else " (bounds)"
+    return f"[{_number(result.low)}, {_number(result.high)}]{share}"
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """A run in memory, with the tables that execution writes, from the closed form of the H-NNO model."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,9 @@ class FakeRun:
         self.count += 1
         return self.count - 1
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
+        """Made at the first look, when all rows are there."""
         return {kind: pd.DataFrame(rows) for kind, rows in self.rows.items()}
 
 

@@ -371,7 +371,7 @@ def verify(run_file: RunArgument, json_: JsonOption = False) -> None:
     if not found.ok:
         fail(
             f"{run_file}: damaged in {len(found.findings)} place(s)",
-            "labctl repair RUN makes a new file of what is whole",
+            "restore it from a copy; a run that was killed is completed from its journal by labctl repair",
             5,
         )
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from labctl.bench.opening import OpenBench
 from labctl.execution.events import Event, StopRun
-from labctl.execution.shapes import corners, outside, point_flags, staircase, trace_of
+from labctl.execution.shapes import columns, corners, outside, point_flags, staircase, trace_of
 from labctl.numerics import fit_resistance, spike_ratio
 from labctl.plan import model as m
 from labctl.plan.proof import ROUNDING
@@ -229,24 +229,22 @@ class Executor:
 
     def _repeat(self, op: m.Repeat) -> Iterator[Event]:
         for trial in range(round(op.count.at(self._variables))):
-            self._loops[op.name] = trial
+            self._loops |= columns(op, 0, trial)
             yield from self._do(op.body)
-        self._loops[op.name] = -1
+        self._loops |= outside(op)
 
     def _for_each(self, op: m.ForEach) -> Iterator[Event]:
         axis = op.axis
         for index, trial in self._order(op):
-            self._variables[axis.name] = self._loops[axis.name] = axis.values[index]
-            self._loops[f"{axis.name}_index"] = index
-            if op.inner:
-                self._loops[op.inner[0]] = trial
+            self._variables[axis.name] = axis.values[index]
+            self._loops |= columns(op, index, trial)
             yield from self._do(op.body)
         del self._variables[axis.name]
         self._loops |= outside(op)
 
     def _until(self, op: m.Until) -> Iterator[Event]:
         for attempt in range(op.at_most):
-            self._loops[op.name] = attempt
+            self._loops |= columns(op, 0, attempt)
             yield from self._do(op.body)
             if self._holds(op, op.condition):
                 break

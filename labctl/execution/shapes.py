@@ -7,19 +7,25 @@ from typing import Any
 import numpy as np
 
 from labctl.plan import model as m
+from labctl.store import loop_column
 from labctl.store.flags import Flags
 
 
 def outside(op: m.Op) -> dict[str, float | int]:
     """Loop columns of an operation as they are outside it: NaN for a variable, -1 for an index or counter."""
     match op:
-        case m.Repeat() | m.Until():
-            return {op.name: -1}
-        case m.ForEach():
-            counter = {op.inner[0]: -1} if op.inner else {}
-            return {op.axis.name: np.nan, f"{op.axis.name}_index": -1, **counter}
+        case m.Repeat() | m.ForEach() | m.Until():
+            return {name: np.nan if isinstance(value, float) else -1 for name, value in columns(op, 0, 0).items()}
         case _:
             return {}
+
+
+def columns(op: m.Repeat | m.ForEach | m.Until, index: int, turn: int) -> dict[str, float | int]:
+    """Loop columns of an operation in one of its passes: value ``index`` of the axis, ``turn`` of the counter."""
+    if not isinstance(op, m.ForEach):
+        return {loop_column(op.name): turn}
+    counter = {loop_column(op.inner[0]): turn} if op.inner else {}
+    return {loop_column(op.axis.name): float(op.axis.values[index]), f"{op.axis.name}_index": index, **counter}
 
 
 def staircase(op: m.ReadResistance, window: float) -> Any:

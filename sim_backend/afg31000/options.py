@@ -7,7 +7,8 @@ A bench file sets them under ``simulation: options: <instrument>:``. Each field 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter
@@ -16,7 +17,7 @@ Default = TypeVar("Default")
 
 
 def _open(default: Default, section: str, about: str) -> Default:
-    """A field with its section and meaning, which ``describe`` lists."""
+    """A field with its section and meaning, which ``AfgOptions.table`` lists."""
     value: Default = field(default=default, metadata={"section": section, "about": about})
     return value
 
@@ -120,4 +121,14 @@ class AfgOptions:
     @classmethod
     def build(cls, options: Mapping[str, Any]) -> AfgOptions:
         """From a bench file's mapping; pydantic's ValidationError names unknown keys and wrong values."""
-        return TypeAdapter(cls).validate_python(dict(options))
+        return _adapter().validate_python(dict(options))
+
+    @classmethod
+    def table(cls) -> list[tuple[str, object, str, str]]:
+        """(name, default, section of the reference, meaning) of every option, for documentation."""
+        return [(f.name, f.default, f.metadata["section"], f.metadata["about"]) for f in fields(cls)]
+
+
+@cache
+def _adapter() -> TypeAdapter[AfgOptions]:
+    return TypeAdapter(AfgOptions)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Generic, TypeVar
 
@@ -21,6 +22,7 @@ _WORD = re.compile(r"(\*?[A-Za-z_]+)(\d*)$")
 _LARGEST_SUFFIX_DIGITS = 9
 
 
+@cache
 def short_form(mnemonic: str) -> str:
     """``FREQuency`` -> ``FREQ``: the capitals in front."""
     head = re.match(r"\*?[A-Z]*", mnemonic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim_backend.afg31000.commands.build import SECOND, Maker, event, none_else, only, query
 from sim_backend.afg31000.models import TRIGGER_PERIOD
@@ -72,8 +72,8 @@ def self_test_commands(afg: SimulatedAFG31000) -> Iterator[Command]:
 def trigger_commands(afg: SimulatedAFG31000, make: Maker) -> Iterator[Command]:
     """The instrument-wide trigger system and reference oscillator."""
 
-    def alter(**fields: float | str) -> None:
-        afg.apply(replace(afg.settings, **fields))  # type: ignore[arg-type]
+    def alter(**fields: Any) -> None:
+        afg.apply(replace(afg.settings, **fields))
 
     yield event("*TRG", "TRIGger[:SEQuence][:IMMediate]", run=lambda _: afg.fire())
     yield event("ABORt", run=lambda _: afg.abort())

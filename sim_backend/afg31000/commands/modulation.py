@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim_backend.afg31000.commands.build import ANGLE, HERTZ, PERCENT, SECOND, Bounds, Maker
 from sim_backend.afg31000.settings import Modulation, Sweep
@@ -28,8 +28,8 @@ _NOISE_SOURCES = (3, 4)
 def sweep_commands(afg: SimulatedAFG31000, make: Maker, source: str) -> Iterator[Command]:
     """SWEep and the frequencies that bound it."""
 
-    def alter(n: int, **changes: float | str) -> None:
-        sweep = replace(afg.channel(n).sweep, **changes)  # type: ignore[arg-type]
+    def alter(n: int, **changes: Any) -> None:
+        sweep = replace(afg.channel(n).sweep, **changes)
         afg.alter(n, sweep=sweep)
 
     def ends(n: int) -> Bounds:
@@ -142,8 +142,8 @@ def _kind(
         registers: Modulation = getattr(afg.channel(n), field)
         return registers
 
-    def alter(n: int, **changes: float | str) -> None:
-        afg.alter(n, **{field: replace(now(n), **changes)})  # type: ignore[arg-type]
+    def alter(n: int, **changes: Any) -> None:
+        afg.alter(n, **{field: replace(now(n), **changes)})
 
     def choose_file(n: int, path: str) -> None:
         afg.memories.waveform_file(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim_backend.afg31000.commands.build import ANGLE, HERTZ, PERCENT, Maker, event, query
 from sim_backend.afg31000.settings import NO_PHASE, ChannelSettings
@@ -25,11 +25,11 @@ def concurrent(afg: SimulatedAFG31000, make: Maker, pattern: str, flag: str, fie
 
     def put(n: int, on: bool) -> None:
         two_channels(afg)
-        settings = replace(afg.settings, **{flag: on})  # type: ignore[arg-type]
+        changes: dict[str, Any] = {flag: on}
         if on:
             copied = {name: getattr(afg.channel(n), name) for name in fields}
-            settings = replace(settings, channels=tuple(replace(c, **copied) for c in settings.channels))
-        afg.apply(settings)
+            changes["channels"] = tuple(replace(c, **copied) for c in afg.settings.channels)
+        afg.apply(replace(afg.settings, **changes))
 
     def get(_: int) -> bool:
         two_channels(afg)

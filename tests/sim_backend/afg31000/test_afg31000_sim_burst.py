@@ -66,7 +66,7 @@ def test_the_bus_trigger(rig: Rig) -> None:
 
 def test_one_trigger_fires_both_channels(rig: Rig) -> None:
     rig.pulse_burst()
-    rig.send("OUTP2:IMP INF;:SOUR2:FUNC PULS;:SOUR2:PULS:PER 1 ms;:SOUR2:BURS ON;BURS:NCYC 2;:OUTP2 ON")
+    rig.send("OUTP2:IMP INF;:SOUR2:FUNC PULS;:SOUR2:PULS:PER 1 ms;:SOUR2:BURS ON;:OUTP2 ON")
     rig.send("SOUR2:BURS:NCYC 2", "*TRG")
     (_, one, t1), (_, two, t2) = (rig.scopes[c].played[-1] for c in "12")
     assert (one, two) == (1.0, 2.0)

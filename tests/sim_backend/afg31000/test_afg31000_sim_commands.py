@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from sim_backend.afg31000.commands import command_table
+from sim_backend.afg31000.options import AfgOptions
+from sim_backend.scpi import Command
+from sim_backend.scpi.headers import HeaderTree
 
 Rig = Any
 MakeRig = Callable[..., Rig]
@@ -337,6 +343,48 @@ def test_options_are_checked(make_rig: MakeRig) -> None:
         make_rig(out_of_range="clip")
     with pytest.raises(ValueError, match="no AFG31000 model"):
         make_rig("AFG3252")
+
+
+@pytest.mark.parametrize("model", ["AFG31051", "AFG31252"])
+def test_every_command_is_reached_by_its_long_and_short_headers(make_rig: MakeRig, model: str) -> None:
+    """No command hides another: with and without optional nodes, each header leads to its own command."""
+    rig = make_rig(model, legacy_data=True)
+    commands = list(command_table(rig.afg))
+    tree: HeaderTree[Command] = HeaderTree()
+    for command in commands:
+        for pattern in command.patterns:
+            tree.add(pattern, command)
+    for command in commands:
+        for pattern in command.patterns:
+            whole = re.sub(r"<(\d+)-(\d+)>", r"\1", re.sub(r"<\d+>", "1", pattern))
+            bare = re.sub(r"\[.*?\]", "", whole)
+            for text in (whole.replace("[", "").replace("]", ""), bare):
+                short = ":".join(re.match(r"\*?[A-Z]*", w).group() + w[-1:] * w[-1:].isdigit() for w in text.split(":"))
+                for header in (text, short, text.lower()):
+                    assert tree.find(header.strip(":"))[0] is command, header
+    assert len(commands) > 140
+
+
+def test_every_option_says_what_it_is_and_where_the_reference_leaves_it_open() -> None:
+    table = AfgOptions.table()
+    assert len({name for name, *_ in table}) == len(table) > 40
+    for name, default, section, about in table:
+        assert re.fullmatch(r"\d+(\.\d+)?", section), name
+        assert len(about) > 10, name
+        assert AfgOptions.build({name: default}) == AfgOptions()
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "reply"),
+    [
+        ({"installed": "SEQ"}, "*OPT?", "SEQ"),
+        ({"mac_address": "00:00:00:00:00:01"}, "SYST:MACADD?", '"00:00:00:00:00:01"'),
+        ({"firmware": "1.5.2"}, "*IDN?", "TEKTRONIX,AFG31052,C013019,SCPI:99.0 FV:1.5.2"),
+        ({"minimum_edge": 2.5e-9}, "PULS:TRAN?;TRAN? MIN", "2.500E-9;2.500E-9"),
+    ],
+)
+def test_options_that_are_only_told(make_rig: MakeRig, options: dict[str, Any], message: str, reply: str) -> None:
+    assert make_rig(**options).ask(message) == reply
 
 
 def test_modulation_and_combining_are_refused_not_ignored(rig: Rig) -> None:

@@ -134,7 +134,7 @@ def test_6_width_before_period_is_refused_or_rescaled(rig: Rig) -> None:
 
 def test_7_opc_does_not_wait_for_the_relay(make_rig: MakeRig) -> None:
     rig = make_rig(output_on_time=0.02)
-    rig.send("TRIG:SOUR EXT;:FUNC PULS;:PULS:PER 1 ms;:VOLT:LOW 0;HIGH 1;:BURS ON;NCYC 1;:OUTP ON")
+    rig.send("TRIG:SOUR EXT;:FUNC PULS;:PULS:PER 1 ms;:VOLT:LOW 0;HIGH 1;:BURS:STAT ON;NCYC 1;:OUTP ON")
     assert rig.ask("*OPC?") == "1"
     rig.send("*TRG")
     rig.clock.sleep(1.0)

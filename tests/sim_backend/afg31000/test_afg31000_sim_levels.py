@@ -70,7 +70,9 @@ def test_f1_f2_the_load_setting_against_the_load(load: str, ohms: float, volts: 
 
 
 def test_f3_amplitude_without_offset_idles_at_minus_half(rig: Rig) -> None:
-    rig.send("OUTP:IMP INF;:TRIG:SOUR EXT;:FUNC PULS;:PULS:PER 1 ms;WIDT 100 us;:BURS ON;NCYC 1", "VOLT 4.2;:OUTP ON")
+    rig.send(
+        "OUTP:IMP INF;:TRIG:SOUR EXT;:FUNC PULS;:PULS:PER 1 ms;WIDT 100 us;:BURS:STAT ON;NCYC 1", "VOLT 4.2;:OUTP ON"
+    )
     assert rig.emf() == pytest.approx(-2.1)
     rig.send("*TRG")
     assert rig.emf_at(50e-6) == pytest.approx(2.1)

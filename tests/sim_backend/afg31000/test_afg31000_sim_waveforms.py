@@ -70,6 +70,11 @@ def test_bell_curves_can_stand_on_the_offset(make_rig: MakeRig) -> None:
     assert wave.extremes == pytest.approx((1.0, 2.0))
 
 
+def test_the_number_of_pieces_is_an_option(make_rig: MakeRig) -> None:
+    rig = make_rig(sine_pieces=12, curve_pieces=20, noise_points=64)
+    assert [len(played(rig, "FREQ 1E3", f"FUNC {s}").durations) for s in ("SIN", "GAUS", "PRN")] == [12, 20, 64]
+
+
 def test_ramp_symmetry(rig: Rig) -> None:
     assert at(played(rig, "FREQ 1E3;:FUNC RAMP;:FUNC:RAMP:SYMM 100"), 0.5) == 1.0
     wave = played(rig, "FUNC:RAMP:SYMM 0")

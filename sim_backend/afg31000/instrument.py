@@ -46,10 +46,9 @@ class SimulatedAFG31000:
         self.model = find_model(context.model or "AFG31052")
         self.serial = context.serial or "C000001"
         self.status = Status(ErrorQueue(_QUEUE_SIZE, self.options.error_detail))
-        arbiter = Arbiter(self.options.out_of_range == "clamp", self.status.report)
-        self.arbiter = arbiter
-        self.levels = Levels(self.model, self.options, arbiter)
-        self.timing = Timing(self.model, self.options, arbiter)
+        self.arbiter = Arbiter(self.options.out_of_range == "clamp", self.status.report)
+        self.levels = Levels(self.model, self.options, self.arbiter)
+        self.timing = Timing(self.model, self.options, self.arbiter)
         self.replies = Replies(self.options)
         self.memories = Memories()
         self.setups = Setups()
@@ -133,12 +132,12 @@ class SimulatedAFG31000:
     def apply(self, new: Settings) -> None:
         """Take new settings and let the hardware follow."""
         old, self.settings = self.settings, new
-        if (old.trigger_source, old.trigger_period) != (new.trigger_source, new.trigger_period):
+        same_trigger = old.trigger_source == new.trigger_source and old.trigger_period == new.trigger_period
+        if not same_trigger:
             self._timer_epoch = self.clock.now
         self._note_toggle(old, new)
-        triggers_alike = (old.trigger_source, old.trigger_period) == (new.trigger_source, new.trigger_period)
         for n, (before, after) in enumerate(zip(old.channels, new.channels, strict=True), start=1):
-            if before == after and triggers_alike:
+            if before == after and same_trigger:
                 continue
             output = self._outputs[n - 1]
             if before.output and not after.output:

@@ -47,7 +47,7 @@ class Simulated2636B:
         self._clock = context.clock
         self._calendar = self.options.epoch
         self._interlock = self.options.interlock
-        self.output = OutputQueue()
+        self.output = OutputQueue(context.clock, self.options.reply_time)
         self.status: StatusModel = StatusModel(lambda: bool(self.output))
         self.errors = ErrorQueue(self.options.error_queue_size, self.options.error_node, self.status.errors_present)
         self.format = Format()
@@ -81,9 +81,7 @@ class Simulated2636B:
             for name in ("a", "b")
         }
         self._digital = DigitalPort(context.name, context.lines, self._bus, self.options.digio_power_on)
-        self._queue = CommandQueue(
-            self, context.clock, self._pace, self.output, self.options.reply_time, self.options.line_limit
-        )
+        self._queue = CommandQueue(self, context.clock, self._pace, self.options.line_limit)
         self._build()
         self.set_interlock(self._interlock)
         context.lines.listen(f"{context.name}.interlock", self.set_interlock)

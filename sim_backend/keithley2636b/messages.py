@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sim_backend.clock import Clock
-from sim_backend.keithley2636b.output import OutputQueue
 from sim_backend.keithley2636b.source import Pace
 from sim_backend.keithley2636b.tasks import Steps, Task
 
@@ -40,13 +39,10 @@ class Interpreter(Protocol):
 class CommandQueue:
     """Takes lines one after the other; what a line starts must end before the next line begins (sec. 4 rule 3)."""
 
-    def __init__(self, interpreter: Interpreter, clock: Clock, pace: Pace, output: OutputQueue, reply_time: float,
-                 line_limit: int) -> None:  # fmt: skip
+    def __init__(self, interpreter: Interpreter, clock: Clock, pace: Pace, line_limit: int) -> None:
         self._interpreter = interpreter
         self._clock = clock
         self._pace = pace
-        self._output = output
-        self._reply_time = reply_time
         self._line_limit = line_limit
         self._partial = b""
         self._lines: deque[str] = deque()
@@ -55,7 +51,6 @@ class CommandQueue:
         self._pumping = False
         self._loading: list[str] | None = None
         self._loading_as: tuple[str, str | None] = ("", None)
-        self._replied = 0
 
     # -- input -------------------------------------------------------------------------------------------------------
 
@@ -123,14 +118,11 @@ class CommandQueue:
         steps = self._steps_of(line)
         if steps is None:
             return
-        self._replied = self._output.replies
         self._task = Task(self._clock, steps, self._finished)
         self._task.start()
 
     def _finished(self) -> None:
         self._task = None
-        if self._output.replies != self._replied:
-            self._pace.spend(self._reply_time)
         self._interpreter.prompt(False)
         self._pump()
 

@@ -1,4 +1,4 @@
-"""The meter of one channel: how long a measurement takes, what it reads (reference keithley2636b sec. 9, 13; F9-F13)."""
+"""The meter of one channel: how long a measurement takes and what it reads (reference keithley2636b sec. 9, F9-F13)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Options:
     choice_error: int = -224  # attribute given a number that is none of its choices
     range_error: int = -222  # attribute given a number outside its limits
     level_error: int = 5005  # level above the fixed source range while the output is on
-    reply_time: float = 0.5e-3  # s from a line that replied to the next line (1,900 values/s over GPIB)
+    reply_time: float = 0.5e-3  # s from print to the reply (1,900 values/s over GPIB)
     loop_time: float = 20e-6  # s per turn of a while or repeat loop
     endless_loop: int = 100_000_000  # Lua instructions without any waiting after which a script is stopped
     memory: int = 24 * 1024 * 1024  # bytes for scripts and variables

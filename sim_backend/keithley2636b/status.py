@@ -12,11 +12,12 @@ INST = 8192
 class Register:
     """Condition, event, enable and transition filters of one register set; ``bits`` names the defined bits."""
 
-    def __init__(self, bits: dict[str, int], parent: Register | None = None, parent_bit: int = 0) -> None:
+    def __init__(
+        self, bits: dict[str, int], parent: Register | None = None, parent_bit: int = 0, unlatched: int = 0
+    ) -> None:
         self.bits = bits
-        self._defined = 0
-        for bit in bits.values():
-            self._defined |= bit
+        self._defined = sum(bits.values())
+        self._passing = self._defined & ~unlatched  # PTR after a status reset
         self._parent = parent
         self._parent_bit = parent_bit
         self._changed: Callable[[], None] | None = None
@@ -32,14 +33,14 @@ class Register:
         self._event = 0
         self._enable = 0
         self.ntr = 0
-        self.ptr = self._defined
+        self.ptr = self._passing
         self._summarise()
 
     def clear(self) -> None:
         """*CLS: events gone, transition filters as after power-on, enables kept."""
         self._event = 0
         self.ntr = 0
-        self.ptr = self._defined
+        self.ptr = self._passing
         self._summarise()
 
     def set(self, bit: int, on: bool) -> None:
@@ -98,7 +99,9 @@ class StatusModel:
             {"CAL": 1, "SWE": 8, "MEAS": 16, "TRGOVR": 1024, "REM": 2048, "USER": 4096, "INST": INST, "PROG": 16384}
         )
         measurement = Register({"VLMT": 1, "ILMT": 2, "ROF": 128, "BAV": 256, "INT": 2048, "INST": INST})
-        questionable = Register({"CAL": 256, "UO": 512, "HIGHV_NOT_READY": 1024, "OTEMP": 4096, "INST": INST})
+        questionable = Register(
+            {"CAL": 256, "UO": 512, "HIGHV_NOT_READY": 1024, "OTEMP": 4096, "INST": INST}, unlatched=1024
+        )
         channels = {"SMUA": 2, "SMUB": 4}
         self.registers: dict[str, Register] = {
             "standard": standard,

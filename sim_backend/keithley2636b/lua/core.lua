@@ -5,7 +5,7 @@ local create, resume, status = coroutine.create, coroutine.resume, coroutine.sta
 local coyield, sethook = coroutine.yield, debug.sethook
 local select, type, rawget, error, setmetatable, unpack = select, type, rawget, error, setmetatable, unpack
 local real_getmetatable, real_tostring, real_next = getmetatable, tostring, next
-local format, concat = string.format, table.concat
+local format, gsub, concat = string.format, string.gsub, table.concat
 local real_loadstring, real_getn = loadstring, table.getn
 local core = {select = select}
 
@@ -94,8 +94,10 @@ local leave = host.exit
 function exit() error(leave, 0) end
 local function settle(co, ok, ...)
   if not ok then
-    if ... == leave then error(leave, 0) end
-    return false, ...
+    local problem = ...
+    if problem == leave then error(leave, 0) end
+    if type(problem) == "string" then problem = gsub(problem, "^core%.lua:%d+: ", "") end
+    return false, problem
   end
   if status(co) == "suspended" then
     wait(...)

@@ -148,7 +148,7 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], operator: str, devi
 
 def _tables(plan: Plan) -> Any:
     from labctl.plan.model import ForEach, Repeat, Until, walk
-    from labctl.store import Column, event_tables
+    from labctl.store import event_tables
 
     loops: dict[str, str] = {}
     repeats: list[str] = []
@@ -158,9 +158,7 @@ def _tables(plan: Plan) -> Any:
         elif isinstance(op, ForEach):
             loops[op.axis.name] = op.axis.unit
             repeats += [op.inner[0]] if op.inner else []
-    tables = event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
-    tables["pulse"]["name"] = Column("str", about="what the protocol calls it")
-    return tables
+    return event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
 
 
 def _versions() -> dict[str, str]:

@@ -19,7 +19,7 @@ from labctl.execution.shapes import columns, corners, outside, point_flags, stai
 from labctl.numerics import fit_resistance, spike_ratio
 from labctl.plan import model as m
 from labctl.plan.proof import ROUNDING
-from labctl.protocol import units
+from labctl.protocol.values import Quantity, fill_in
 from labctl.store.flags import Flags
 
 #: asks the operator to carry out a step; returns when it is done, raises StopRun when refused
@@ -62,7 +62,8 @@ class Executor:
             m.ReadCurrent: self._current,
             m.Hold: self._hold,
             m.Wait: self._wait,
-            m.Note: lambda op: iter(()),
+            m.Note: self._note,
+            m.Release: self._release,
             m.Until: self._until,
             m.Allowed: lambda op: self._do(op.body),
             m.Repeat: self._repeat,
@@ -117,6 +118,15 @@ class Executor:
     def _hold(self, op: m.Hold) -> Iterator[Event]:
         self._bench.channel(op.source).hold(op.level.at(self._variables), op.compliance)
         yield from ()
+
+    def _release(self, op: m.Release) -> Iterator[Event]:
+        for source in op.quiet:
+            self._bench.channel(source).isolate()
+        self._switched[op.terminal] += 1
+        yield self._event("route", op, terminal=op.terminal, position="open", operations=self._switched[op.terminal])
+
+    def _note(self, op: m.Note) -> Iterator[Event]:
+        yield self._event("note", op, text=self._filled(op.text))
 
     def _pulses(self, op: m.Pulses) -> Iterator[Event]:
         channel = self._bench.channel(op.source)
@@ -355,9 +365,7 @@ class Executor:
 
     def _filled(self, text: str) -> str:
         """'$variable' in a text replaced by its value with unit."""
-        for name, value in self._variables.items():
-            text = text.replace(f"${name}", units.text(value, self._units[name]))
-        return text
+        return fill_in(text, {name: Quantity(value, self._units[name]) for name, value in self._variables.items()})
 
     def _where(self, op: m.Op) -> str:
         return self._plan.nodes[op.node].where

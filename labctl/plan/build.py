@@ -102,6 +102,7 @@ class Lowering:
             s.State: self._state,
             s.Spike: self._spike,
             s.Confirm: self._confirm,
+            s.Route: self._route,
             s.Use: lambda step, node, _: list(self.block(step.steps)),
             s.Allow: lambda step, node, _: [m.Allowed(node, step.exception, step.because, self.block(step.do))],
         }
@@ -204,6 +205,19 @@ class Lowering:
         for partner in self._routes.series_partners(source):
             ops += [*self._routes.connect(partner, node), m.Hold(node, partner.name, m.Value(0.0), expected)]
         return ops
+
+    def _route(self, step: s.Route, node: int, _: Sequence[s.Step]) -> list[m.Op]:
+        if step.source == "open":
+            return [self._routes.release(step.terminal, node)]
+        source = next((x for x in self._sources.on(step.terminal) if x.name == step.source), None)
+        if source is None:
+            there = ", ".join(x.name for x in self._sources.on(step.terminal)) or "none"
+            raise PlanError(
+                f"bench {self._bench.name!r} has no source {step.source!r} on terminal {step.terminal!r}",
+                str(step.where),
+                f"sources there: {there}; 'open' releases the terminal",
+            )
+        return self._routes.connect(source, node)
 
     # --- readings -------------------------------------------------------------
 

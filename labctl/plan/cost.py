@@ -70,6 +70,8 @@ def add(tally: Tally, ops: tuple[m.Op, ...], sources: Sources, means: Means, tim
 #: operation -> table in which it leaves one row
 ROWS: dict[type[m.Op], str] = {
     m.Connect: "route",
+    m.Release: "route",
+    m.Note: "note",
     m.Pulses: "pulse",
     m.ReadResistance: "resistance",
     m.ReadCurrent: "current",

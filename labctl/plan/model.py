@@ -61,6 +61,14 @@ class Connect(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Release(Op):
+    """Take every source off a terminal: nothing of this bench drives it any more."""
+
+    terminal: str
+    quiet: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Arm(Op):
     """Hardware limits of a pulse source, set before any output goes on (rule 2): volts at a high-impedance load."""
 

@@ -45,6 +45,11 @@ class Routes:
             )
         ]
 
+    def release(self, terminal: str, node: int) -> m.Release:
+        """Nothing drives the terminal from here on."""
+        self.now.pop(terminal, None)
+        return m.Release(node, terminal, tuple(source.name for source in self._sources.on(terminal)))
+
     def series_partners(self, source: Source) -> list[Source]:
         """Sources that close the loop of ``source`` from the other end of the device (wiring T2)."""
         if source.connection.isolation != "series":

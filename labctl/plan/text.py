@@ -49,6 +49,8 @@ def words(op: m.Op) -> str:
             return f"connect {op.terminal} to {op.source}{relay}{quiet}" + (
                 f"; operator: {op.operator}" if op.operator else ""
             )
+        case m.Release():
+            return f"release {op.terminal}: {', '.join(op.quiet)} off"
         case m.Hold():
             return f"hold {op.source} at {value(op.level, 'V')}, compliance {quantity(op.compliance, 'A')}"
         case m.Pulses():

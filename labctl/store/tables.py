@@ -169,6 +169,7 @@ _KINDS: dict[str, dict[str, Column]] = {
     "pulse": {
         "terminal": Column("str"),
         "role": Column("str", "", "set, reset, probe or erase"),
+        "name": Column("str", "", "what the protocol calls it"),
         "level": Column("f8", "V", "at the node, planned"),
         "width": Column("f8", "s", "at half height"),
         "base": Column("f8", "V"),
@@ -213,6 +214,9 @@ _KINDS: dict[str, dict[str, Column]] = {
         "resistance": Column("f8", "ohm"),
         "reference": Column("f8", "ohm"),
         "criterion": Column("f8"),
+    },
+    "note": {
+        "text": Column("str"),
     },
     "confirm": {
         "name": Column("str"),

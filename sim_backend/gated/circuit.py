@@ -21,7 +21,8 @@ from sim_backend.gated.recording import Edges, RecordedBlock, Recording
 from sim_backend.gated.score import Block, blocks
 
 _AT_ONCE = 1e-8  # s: a gate that is charged faster than this jumps
-_STRAIGHT = 0.02  # of R C: longest piece of an exponential that is taken as straight
+_STRAIGHT = 0.05  # of R C: longest piece of an exponential that is taken as straight
+_OVER = 15.0  # of R C: an exponential that is over
 _RELAX_STEP = 0.2  # of R C: step of a node that is not held
 _SETTLED = 1e-7  # V
 _HALVINGS = 60
@@ -343,11 +344,12 @@ class GatedCircuit:
         until = duration
         if target is not None and (final - target) * (target - v) > 0.0:
             until = min(duration, r_c * log((final - v) / (final - target)))
-        number = int(until / (_STRAIGHT * r_c)) + 1
-        pieces = []
-        for k in range(min(number, 1000)):
-            end = final + (v - final) * exp(-until * (k + 1) / min(number, 1000) / r_c)
-            pieces.append((until / min(number, 1000), end))
+        curved = min(until, _OVER * r_c)
+        number = int(curved / (_STRAIGHT * r_c)) + 1
+        ends = [final + (v - final) * exp(-curved * (k + 1) / number / r_c) for k in range(number)]
+        pieces = [(curved / number, end) for end in ends]
+        if curved < until:
+            pieces.append((until - curved, final))
         if until < duration and target is not None:
             pieces[-1] = (pieces[-1][0], target)
             pieces.append((duration - until, target))
@@ -382,6 +384,8 @@ class GatedCircuit:
         """Where the node comes to rest: device current equal to the injected one, or at the source's EMF."""
         supply = self._supply(terminal)
         other = self._node["source" if terminal == "drain" else "drain"]
+        if supply.emf is None and terminal == "drain":
+            return other  # no current, no voltage across the channel
         bound = supply.emf if supply.emf is not None else other
         low, high = sorted((other, bound)) if bound != other else (other - 1.0, other + 1.0)
         if supply.emf is not None and abs(self._device_current(terminal, supply.emf)) <= supply.limit:

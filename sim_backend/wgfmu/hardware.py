@@ -38,7 +38,7 @@ def connect(state: State, number: int) -> None:
     channel, setup = state.channel(number), state.setup(number)
     if _smu_mode(setup) and state.options.connect_in_smu_mode == "refuse":
         raise Failure(codes.NOT_SUPPORTED, f"The operation mode of channel {number} is the SMU mode.")
-    if state.options.missing_rsu_at == "connect" or not _smu_mode(setup):
+    if state.options.missing_rsu_at == "connect":
         require_rsu(state, channel)
     if not setup.connected:
         drive(channel, setup, 0.0)

@@ -132,6 +132,7 @@ class _Part:
         self._tau, self._full_scale, self._before = tau, full_scale, before
         self.total = self.total_clipped = 0.0
         self.final = 0.0
+        self._clips = False  # whether the signal is large enough for clipping, which needs a finer mesh
         self._previous = -1
 
     def trace(self, periods: Ints, times: Floats) -> Trace:
@@ -166,7 +167,7 @@ class _Part:
         """Offsets between which the signal is smooth, 0 and the period included."""
         block = self._block
         knots = np.concatenate([[0.0], block.knots])
-        constants = np.array([*block.time_constants, self._tau])
+        constants = np.array([*block.time_constants, *([self._tau] if self._clips else [])])
         cuts = (knots[:, None] + np.outer(constants, _AFTER_KNOT).ravel()[None, :]).ravel()
         mesh = np.concatenate([knots, cuts[cuts < block.period], offsets, [block.period]])
         mesh = np.unique(np.round(mesh / _GRID)) * _GRID
@@ -178,11 +179,18 @@ class _Part:
             return np.broadcast_to(self._block.voltage(self._terminal, offsets), (periods.size, offsets.size))
         return self._block.current(self._terminal, periods, offsets)
 
+    def _sampled(self, periods: Ints, offsets: Floats) -> tuple[Floats, Floats]:
+        """Mesh, and the signal at the nodes between its points: shape (periods, stretches, 3)."""
+        mesh = self._mesh(offsets)
+        nodes = (mesh[:-1, None] + np.diff(mesh)[:, None] * _NODES).ravel()
+        return mesh, self._signal(periods, nodes).reshape(periods.size, mesh.size - 1, 3)
+
     def _evaluate(self, periods: Ints, which: Ints, offsets: Floats, queries: Ints, result: Trace) -> None:
-        mesh = self._mesh(np.unique(offsets[queries]))
+        mesh, signal = self._sampled(periods, np.unique(offsets[queries]))
+        if not self._clips and np.abs(signal).max() > self._full_scale:
+            self._clips = True
+            mesh, signal = self._sampled(periods, np.unique(offsets[queries]))
         steps = np.diff(mesh)
-        nodes = (mesh[:-1, None] + steps[:, None] * _NODES).ravel()
-        signal = self._signal(periods, nodes).reshape(periods.size, steps.size, 3)
         decay, weights = _filter_weights(steps / self._tau)
         areas = np.einsum("pkn,n,k->pk", signal, _WEIGHTS, steps)
         gains = np.einsum("pkn,kn->pk", signal, weights)

@@ -261,19 +261,28 @@ class Program:
         since = np.full(windows.starts.size, np.inf)
         carried = initial
         for k, line in enumerate(self.lines):
-            changes = line.pattern.ranges
-            here = windows.sequences == k
-            period = line.pattern.length * TICK
-            if here.any():
+            last = line.pattern.ranges[-1].code if line.pattern.ranges else carried
+            for before, here in (
+                (carried, (windows.sequences == k) & (windows.loops == 0)),
+                (last, (windows.sequences == k) & (windows.loops > 0)),
+            ):
+                if not here.any():
+                    continue
                 within = windows.starts[here] - (self.starts[k] + windows.loops[here] * line.pattern.length) * TICK
-                times = np.array([e.time * TICK for e in changes])
-                at = np.searchsorted(times, within + 1e-12, side="right") - 1
-                looped = windows.loops[here] > 0
-                code = np.array([*(e.code for e in changes), carried])
-                last = changes[-1].code if changes else carried
-                ranges[here] = np.where(at >= 0, code[at], np.where(looped, last, carried))
-                if changes:
-                    earlier = np.where(looped, within + period - times[-1], np.inf)
-                    since[here] = np.where(at >= 0, within - times[np.maximum(at, 0)], earlier)
-            carried = changes[-1].code if changes else carried
+                times, after = _changes(line.pattern, before)
+                at = np.searchsorted(times, within + 1e-12, side="right")
+                ranges[here] = after[at]
+                since[here] = within - np.concatenate([[-np.inf], times])[at]
+            carried = last
         return ranges, since
+
+
+def _changes(pattern: Pattern, before: int) -> tuple[Floats, Ints]:
+    """Times (s) at which range events really change the range, and the range before the first and after each."""
+    times: list[float] = []
+    codes_after = [before]
+    for event in pattern.ranges:
+        if event.code != codes_after[-1]:
+            times.append(event.time * TICK)
+            codes_after.append(event.code)
+    return np.array(times), np.array(codes_after)

@@ -12,7 +12,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +47,13 @@ class Shape:
         at = (fraction % 1.0) * total
         if at == 0.0:
             return self
-        edges = np.cumsum(self.durations).tolist()
+        edges = list(accumulate(self.durations))
         k = min(bisect_right(edges, at), len(edges) - 1)
         left = edges[k] - at
-        if left <= 1e-12 * total:  # on a corner: no sliver of a segment
-            k, left = (k + 1) % len(edges), 0.0
-            order = [*range(k, len(edges)), *range(k)]
-            return self._take(order)
+        sliver = 1e-12 * total  # what rounding leaves of a segment when the cut is on a corner
+        if left <= sliver or self.durations[k] - left <= sliver:
+            first = (k + 1) % len(edges) if left <= sliver else k
+            return self._take([*range(first, len(edges)), *range(first)])
         middle = self.ends[k] - (self.ends[k] - self.starts[k]) * left / self.durations[k]
         rest = self._take([*range(k + 1, len(edges)), *range(k)])
         return Shape(

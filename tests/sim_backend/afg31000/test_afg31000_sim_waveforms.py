@@ -217,6 +217,14 @@ def test_rotation_is_a_shift_in_time(parts: list[tuple[float, float, float]], fr
     assert at(turned, share) == pytest.approx(at(original, there), abs=1e-6)
 
 
+def test_rotation_to_a_corner_leaves_no_sliver() -> None:
+    pulse = shapes.trapezoid(0.5, 0.25, 8.75e-9, 8.75e-9)  # the top ends half way
+    turned = pulse.rotated(0.5)
+    assert len(turned.durations) == 4
+    assert min(turned.durations) > 1e-9
+    assert Shape((1.0, 1.0), (0.0, 1.0), (0.0, 1.0)).rotated(0.5) == Shape((1.0, 1.0), (1.0, 0.0), (1.0, 0.0))
+
+
 def test_continuous_mode_begins_when_the_relay_closes_and_goes_on_through_level_changes(make_rig: MakeRig) -> None:
     rig = make_rig(output_on_time=0.02)
     rig.send("OUTP:IMP INF;:FUNC RAMP;:FREQ 1;:FUNC:RAMP:SYMM 100;:VOLT:LOW 0;HIGH 1;:OUTP ON")

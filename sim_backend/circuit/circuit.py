@@ -45,9 +45,11 @@ class Circuit:
         self.terminals: tuple[str, str] = device.terminals
         self.ports: dict[str, Port] = {}
         self.extremes = {name: Extremes() for name in self.terminals}
+        self.contention = dict.fromkeys(self.terminals, 0.0)  # s that several ports drove one terminal
         self._recent = {name: Extremes() for name in self.terminals}
         self._ends = self.terminals[::-1] if swapped else self.terminals
         self._cables: dict[str, list[tuple[Port, float]]] = {name: [] for name in self.terminals}
+        self._contended: list[str] = []
         self._grounded: set[str] = set()
         self._ground = Source(0.0, 0.0)
         self._time = clock.now
@@ -99,9 +101,11 @@ class Circuit:
     def changed(self) -> None:
         """A port or the wiring has changed (after ``settle``): collect what acts on the device."""
         ends: list[list[Source]] = []
-        self._active, self._playing = [], []
+        self._active, self._playing, self._contended = [], [], []
         for terminal in self._ends:
             ports = [port for port, _ in self._cables[terminal] if port.connected]
+            if len(ports) > 1:
+                self._contended.append(terminal)
             sources = [port.source for port in ports]
             if terminal in self._grounded:
                 sources.append(self._ground)
@@ -168,6 +172,8 @@ class Circuit:
     def settle(self) -> None:
         """Bring the device up to ``clock.now``."""
         end = self.clock.now
+        for terminal in self._contended:
+            self.contention[terminal] += max(0.0, end - self._time)
         while self._time < end:
             self._go_on(end)
 

@@ -1,11 +1,13 @@
 """Python functions as the leaves of Lua objects.
 
 Lua only ever gets numbers, strings, booleans and its own tables and functions from the host: a tree of Python objects
-handed to Lua 5.1 does not survive its garbage collector.
+handed to Lua 5.1 does not survive its garbage collector. Of Python it holds one function, which finds the leaves by
+number and does not keep them alive, so that an instrument that nobody uses any more can go.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -17,6 +19,23 @@ from sim_backend.keithley2636b.tasks import Signal, Steps, Until
 
 Leaf = Callable[..., Any]
 Report = Callable[[TspError], None]
+
+
+class Leaves(list[Leaf]):
+    """Leaves by number."""
+
+    __slots__ = ("__weakref__",)
+
+    def dispatcher(self) -> Leaf:
+        """The one function that Lua gets."""
+        reference = weakref.ref(self)
+
+        def dispatch(number: int, *arguments: Any) -> Any:
+            leaves = reference()
+            assert leaves is not None
+            return leaves[number](*arguments)
+
+        return dispatch
 
 
 class Handoff:
@@ -56,14 +75,17 @@ class Bindings:
         self._lua = lua
         self.handoff = handoff
         self.report = report
+        self._leaves = Leaves()
         self.core: Any = None
         self.objects: Any = None
         self.globals: Any = lua.globals()
 
-    def load(self, host: dict[str, Leaf | float | str]) -> None:
+    def load(self, functions: dict[str, Leaf], constants: dict[str, float | str]) -> None:
         """Run the two libraries that everything else stands on."""
-        self.core = self.run_file("core.lua", self.table(host))
-        self.objects = self.run_file("objects.lua", self.core.callable)
+        dispatch = self._leaves.dispatcher()
+        numbers = {name: self.guarded(function) for name, function in functions.items()}
+        self.core = self.run_file("core.lua", dispatch, self.table(numbers), self.table(constants))
+        self.objects = self.run_file("objects.lua", self.core.callable, dispatch)
 
     def labelled(self, label: str) -> Bindings:
         """The same, for leaves whose errors carry the name of a channel."""
@@ -73,7 +95,7 @@ class Bindings:
             self.report(error)
 
         other = Bindings(self._lua, self.handoff, report)
-        other.core, other.objects = self.core, self.objects
+        other.core, other.objects, other._leaves = self.core, self.objects, self._leaves
         return other
 
     def run_file(self, name: str, *arguments: Any) -> Any:
@@ -114,7 +136,11 @@ class Bindings:
 
     # -- leaves ------------------------------------------------------------------------------------------------------
 
-    def guarded(self, function: Leaf) -> Leaf:
+    def _leaf(self, function: Leaf) -> int:
+        self._leaves.append(function)
+        return len(self._leaves) - 1
+
+    def guarded(self, function: Leaf) -> int:
         """``function`` whose TspErrors go to the error queue; any other exception is a bug, kept for the engine."""
         report, handoff = self.report, self.handoff
 
@@ -128,9 +154,9 @@ class Bindings:
                 handoff.bug = bug
                 raise
 
-        return call
+        return self._leaf(call)
 
-    def immediate(self, function: Leaf) -> Leaf:
+    def immediate(self, function: Leaf) -> int:
         """``function`` in the protocol of ``callable`` in core.lua."""
         report, handoff = self.report, self.handoff
 
@@ -147,9 +173,9 @@ class Bindings:
                 raise
             return _answer(value)
 
-        return start
+        return self._leaf(start)
 
-    def blocking(self, function: Callable[..., Steps[Any]]) -> Leaf:
+    def blocking(self, function: Callable[..., Steps[Any]]) -> int:
         """Generator function in that protocol: runs at once as far as it goes without waiting."""
         report, handoff = self.report, self.handoff
 
@@ -171,7 +197,7 @@ class Bindings:
             handoff.report = report
             return (False,)
 
-        return start
+        return self._leaf(start)
 
 
 def source_text(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sim_backend.keithley2636b import formats
-from sim_backend.keithley2636b.bindings import Bindings, Leaf
+from sim_backend.keithley2636b.bindings import Bindings
 from sim_backend.keithley2636b.buffers import BYTES_PER_READING, ReadingBuffer
 from sim_backend.keithley2636b.errors import TspError
 from sim_backend.keithley2636b.tasks import Steps
@@ -81,7 +81,7 @@ class BufferStore:
     def publish_statistics(self, group: Any) -> None:
         self._lua.statistics(group)
 
-    def taking_buffers(self, group: Any, name: str, start: Leaf) -> None:
+    def taking_buffers(self, group: Any, name: str, start: int) -> None:
         """A function whose arguments are buffers."""
         self._lua.taking_buffers(group, name, start)
 

@@ -48,14 +48,8 @@ class Engine:
         self.handoff = Handoff(report)
         self.bindings = Bindings(self._lua, self.handoff, report)
         self.bindings.load(
-            {
-                **{name: self.bindings.guarded(function) for name, function in functions.items()},
-                "translate": translate,
-                "results": self.handoff.collect,
-                "turn_time": loop_time,
-                "budget": max(1, endless_loop // _HOOK),
-                "exit": _EXIT,
-            }
+            {**functions, "translate": translate, "results": self.handoff.collect},
+            {"turn_time": loop_time, "budget": max(1, endless_loop // _HOOK), "exit": _EXIT},
         )
         self._memory = memory
         self._built = 0

@@ -161,7 +161,7 @@ class Simulated2636B:
         bind.global_function("printnumber", store.print_numbers)
         bind.member(bind.globals["display"], "trigger", self._trigger.display_trigger)
         self._build_network(localnode)
-        scripts = bind.table({"syntax_error": self._syntax_error, "refuse": self._refuse})
+        scripts = bind.table({"syntax_error": bind.guarded(self._syntax_error), "refuse": bind.guarded(self._refuse)})
         self._scripts = bind.run_file("scripts.lua", bind.objects, bind.core, scripts)
         for name, file in _FACTORY.items():
             self._scripts.factory(source_text(file), name)

@@ -158,4 +158,4 @@ def publish_library(bind: Bindings, host: Host, refuse: Callable[[int], None]) -
         "beep": bind.blocking(beep),
         "recall": bind.blocking(recall),
     }
-    bind.run_file("library.lua", bind.objects, bind.core.callable, bind.table(functions))
+    bind.run_file("library.lua", bind.objects, bind.core, bind.table(functions))

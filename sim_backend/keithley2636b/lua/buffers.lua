@@ -15,31 +15,27 @@ local names = {
   "sourceranges", "sourceoutputstates",
 }
 
+local element, clear = core.bound(host.element), core.bound(host.clear)
 local function element_of(number, name)
-  return function(index) return host.element(number, name, index) end
+  return function(index) return element(number, name, index) end
 end
 
 function module.new(number)
   local buffer = objects.new("reading_buffer")
   numbers[buffer] = number
-  for _, name in ipairs(facts) do
-    objects.attribute(buffer, name, function() return host.get(number, name) end)
-  end
-  for _, name in ipairs(flags) do
-    objects.attribute(buffer, name, function() return host.get(number, name) end,
-      function(value) host.set(number, name, value) end)
-  end
+  for _, name in ipairs(facts) do objects.attribute(buffer, name, host.get, nil, number, name) end
+  for _, name in ipairs(flags) do objects.attribute(buffer, name, host.get, host.set, number, name) end
   for _, name in ipairs(names) do
     local column = objects.new("synchronous_table")
     local read = element_of(number, name)
     objects.element(column, read)
-    objects.member(column, "getreading", callable(function(index) return true, read(index) end))
+    objects.member(column, "getreading", function(index) return read(index) end)
     objects.member(buffer, name, column)
     columns[column] = {number, name}
   end
   objects.element(buffer, element_of(number, "readings"))
-  objects.fn(buffer, "clear", function() host.clear(number) return true end)
-  objects.fn(buffer, "clearcache", function() return true end)
+  objects.member(buffer, "clear", function() clear(number) end)
+  objects.member(buffer, "clearcache", function() end)
   return buffer
 end
 
@@ -85,7 +81,7 @@ function printbuffer(first, last, ...)
   return print_buffer(first, last, unpack(arguments, 1, 2 * select("#", ...)))
 end
 
-local statistics = host.statistics
+local statistics = core.bound(host.statistics)
 function module.statistics(object)
   objects.member(object, "getstats", function(buffer)
     local n, mean, deviation, low, high = statistics(number_of(buffer) or 0)

@@ -1,6 +1,8 @@
 -- What Lua 5.0 has and 5.1 lacks, what must not be reached from a script, and how work that takes time is waited for.
 -- Returns the functions that the host builds the instrument with.
-local host = ...
+--
+-- Lua holds exactly one host function, `dispatch`; all others are known by number.
+local dispatch, host, constants = ...
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
 local coyield, sethook = coroutine.yield, debug.sethook
 local select, type, rawget, error, setmetatable, unpack = select, type, rawget, error, setmetatable, unpack
@@ -9,36 +11,40 @@ local format, gsub, concat = string.format, string.gsub, table.concat
 local real_loadstring, real_getn = loadstring, table.getn
 local core = {select = select}
 
+-- a host function by its number
+function core.bound(number) return function(...) return dispatch(number, ...) end end
+local translate, uniform = core.bound(host.translate), core.bound(host.uniform)
+
 -- Waiting. A chunk runs in a coroutine; it yields false when a host function needs time, a number of seconds when a
 -- loop has turned long enough, and true when it has ended.
-local budget = host.budget
+local budget = constants.budget
 local remaining = budget
 local function watch()
   remaining = remaining - 1
   if remaining < 0 then error("endless loop stopped", 2) end
 end
-local function hook(...) sethook(..., watch, "", 1000000) end
 local function wait(what)
   coyield(what)
   remaining = budget
 end
 
-local results = host.results
+local results, emit = host.results, host.emit
 local function finish(state, ...)
   if state then return ... end
   if state == false then
     wait(false)
-    return finish(results())
+    return finish(dispatch(results))
   end
   error((...), 3)
 end
 
--- A function of the instrument: host function `start` answers true and results, false (needs time), or nil and a message.
+-- A function of the instrument: host function number `start` answers true and results, false (needs time), or nil and a
+-- message.
 function core.callable(start)
-  return function(...) return finish(start(...)) end
+  return function(...) return finish(dispatch(start, ...)) end
 end
 
-local spent, turn_time = 0, host.turn_time
+local spent, turn_time = 0, constants.turn_time
 local function turn()
   spent = spent + turn_time
   if spent >= 1e-3 then
@@ -82,7 +88,7 @@ function core.compile(translated, original) return compile(translated, original,
 
 -- the same for source that a script hands over; the chunk finds its helpers by itself
 function core.load(code, name)
-  local translated = host.translate(code)
+  local translated = translate(code)
   local chunk, message = compile(translated, code, name or code)
   if not chunk then return nil, message end
   if translated == code then return chunk end
@@ -90,7 +96,7 @@ function core.load(code, name)
 end
 
 -- pcall and xpcall that can be waited through; exit() passes them
-local leave = host.exit
+local leave = constants.exit
 function exit() error(leave, 0) end
 local function settle(co, ok, ...)
   if not ok then
@@ -162,13 +168,15 @@ local function printed(value)
   end
   return tostring(value)
 end
-local emit = host.emit
 function print(...)
   local n = select("#", ...)
-  if n == 1 then return emit(printed((...))) end
+  if n == 1 then
+    dispatch(emit, printed((...)))
+    return
+  end
   local parts = {...}
   for k = 1, n do parts[k] = printed(parts[k]) end
-  emit(concat(parts, "\t"))
+  dispatch(emit, concat(parts, "\t"))
 end
 
 -- 5.0 library
@@ -207,7 +215,7 @@ table.maxn = nil
 string.gmatch, string.match, string.reverse = nil, nil, nil
 math.fmod, math.modf, math.cosh, math.sinh, math.tanh, math.huge = nil, nil, nil, nil, nil, nil
 
-local uniform, draws, seed = host.uniform, 0, 0
+local draws, seed = 0, 0
 function math.randomseed(n) seed, draws = math.floor(n), 0 end
 function math.random(low, high)
   draws = draws + 1
@@ -229,10 +237,9 @@ io = {
   open = no_file, input = no_file, output = no_file, close = no_file, lines = no_file, read = no_file, write = no_file,
   type = function() return nil end,
 }
-local now, time, date = host.now, host.time, host.date
 os = {
-  time = function() return time() end, clock = function() return now() end,
-  date = function(...) return date(...) end, remove = no_file, rename = no_file,
+  time = core.bound(host.time), clock = core.bound(host.now), date = core.bound(host.date),
+  remove = no_file, rename = no_file,
 }
 function dofile(name) error(no_file(name) or "cannot read " .. real_tostring(name), 2) end
 loadfile = no_file

@@ -1,7 +1,8 @@
 -- Parts of the instrument that are pure data: bit, dataqueue, userstring, eventlog, beeper, gpib, serial, fs, setup.
-local objects, callable, host = ...
+local objects, core, host = ...
+local callable = core.callable
 local floor, type, next = math.floor, type, next
-local refuse = host.refuse
+local refuse = core.bound(host.refuse)
 
 local function object(name, members)
   local o = objects.new(name)
@@ -14,7 +15,7 @@ local function settings(o, defaults)
   local kept = {}
   for key, default in next, defaults do
     kept[key] = default
-    objects.attribute(o, key, function() return kept[key] end, function(value)
+    objects.property(o, key, function() return kept[key] end, function(value)
       if type(value) ~= type(default) then return refuse(-104) end
       kept[key] = value
     end)
@@ -60,7 +61,7 @@ dataqueue = object("dataqueue", {
   next = function() return table.remove(queue, 1) end,
   clear = function() queue = {} end,
 })
-objects.attribute(dataqueue, "count", function() return table.getn(queue) end)
+objects.property(dataqueue, "count", function() return table.getn(queue) end)
 
 local strings = {}
 userstring = object("userstring", {
@@ -74,7 +75,7 @@ eventlog = settings(object("eventlog", {
   ENABLE = 1, DISABLE = 0, DISCARD_NEWEST = 0, DISCARD_OLDEST = 1,
   all = function() return "" end, clear = function() end, next = function() return nil end,
 }), {enable = 1, overwritemethod = 1})
-objects.attribute(eventlog, "count", function() return 0 end)
+objects.property(eventlog, "count", function() return 0 end)
 
 beeper = settings(object("beeper", {ON = 1, OFF = 0, beep = callable(host.beep)}), {enable = 1})
 gpib = settings(object("gpib", {}), {address = 26})

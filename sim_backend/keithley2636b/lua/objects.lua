@@ -1,6 +1,6 @@
 -- Attribute objects as the instrument shows them: raw-empty tables whose metatable holds Getters, Setters, Objects and
 -- luatype (reference keithley2636b sec. 2 and 16.3). The leaves are host functions, made once.
-local callable = ...
+local callable, dispatch = ...
 local error, setmetatable, getmetatable, type = error, setmetatable, getmetatable, type
 local objects = {}
 local READ_ONLY = "Cannot modify read only table"
@@ -23,10 +23,22 @@ function objects.new(luatype)
   })
 end
 
-function objects.attribute(object, name, get, set)
+-- `get` and `set`: numbers of host functions; `first` and `second`, if given, are their first arguments
+function objects.attribute(object, name, get, set, first, second)
   local mt = getmetatable(object)
-  mt.Getters[name] = function() return get() end
-  if set then mt.Setters[name] = function(value) set(value) end end
+  if first ~= nil then
+    mt.Getters[name] = function() return dispatch(get, first, second) end
+    if set then mt.Setters[name] = function(value) dispatch(set, first, second, value) end end
+  else
+    mt.Getters[name] = function() return dispatch(get) end
+    if set then mt.Setters[name] = function(value) dispatch(set, value) end end
+  end
+end
+
+-- an attribute of a script's own making
+function objects.property(object, name, get, set)
+  local mt = getmetatable(object)
+  mt.Getters[name], mt.Setters[name] = get, set
 end
 
 function objects.member(object, name, value) getmetatable(object).Objects[name] = value end

@@ -1,5 +1,6 @@
 -- Scripts as objects: callable, with name, source, autorun, run(), save(), list() (reference keithley2636b sec. 4).
 local objects, core, host = ...
+local syntax_error, refuse = core.bound(host.syntax_error), core.bound(host.refuse)
 local getmetatable, rawset, type, tostring = getmetatable, rawset, type, tostring
 local module = {}
 
@@ -16,7 +17,7 @@ objects.member(factory, "scripts", factory_scripts)
 local function make(source, name, autorun)
   local chunk, message = core.load(source, "=tsp")
   if not chunk then
-    host.syntax_error(message)
+    syntax_error(message)
     return nil
   end
   local object = objects.new("script")
@@ -24,12 +25,12 @@ local function make(source, name, autorun)
   local function run() return chunk() end
   mt.__call = run
   objects.member(object, "run", run)
-  objects.attribute(object, "name", function() return name end, function(value) name = tostring(value) end)
-  objects.attribute(object, "source", function() return source end)
-  objects.attribute(object, "autorun", function() return autorun end,
-    function(value) if value == "yes" or value == "no" then autorun = value else host.refuse(-224) end end)
+  objects.property(object, "name", function() return name end, function(value) name = tostring(value) end)
+  objects.property(object, "source", function() return source end)
+  objects.property(object, "autorun", function() return autorun end,
+    function(value) if value == "yes" or value == "no" then autorun = value else refuse(-224) end end)
   objects.member(object, "save", function(file)
-    if file ~= nil then host.refuse(2203) return end -- no memory stick
+    if file ~= nil then refuse(2203) return end -- no memory stick
     saved[name] = {source, autorun}
   end)
   objects.member(object, "list", function()
@@ -67,9 +68,9 @@ end
 
 local function create(autorun)
   return function(source, name)
-    if type(source) ~= "string" then host.refuse(-104) return nil end
+    if type(source) ~= "string" then refuse(-104) return nil end
     if name ~= nil and (type(name) ~= "string" or not string.find(name, "^[%a_][%w_]*$")) then
-      host.refuse(-282)
+      refuse(-282)
       return nil
     end
     return module.define(source, name, autorun)
@@ -77,7 +78,7 @@ local function create(autorun)
 end
 objects.member(script, "new", create("no"))
 objects.member(script, "newautorun", create("yes"))
-objects.member(script, "load", function() host.refuse(2203) end)
+objects.member(script, "load", function() refuse(2203) end)
 local function delete(name)
   user_scripts[name], saved[name] = nil, nil
 end
@@ -85,7 +86,7 @@ objects.member(script, "delete", delete)
 objects.member(user, "delete", delete)
 objects.member(script, "restore", function(name)
   local kept = saved[name]
-  if not kept then host.refuse(-292) return end
+  if not kept then refuse(-292) return end
   module.define(kept[1], name, kept[2])
 end)
 

@@ -91,7 +91,8 @@ def test_full_buffer_discards_or_wraps(wire):
         _FIXED,
         "once = smua.makebuffer(3) window = smua.makebuffer(3) window.fillmode = smua.FILL_WINDOW",
         "smua.source.output = 1",
-        "for _, b in {once, window} do b.appendmode = 1 for k = 1, 5 do smua.source.levelv = k smua.measure.v(b) end end",
+        "for _, b in {once, window} do b.appendmode = 1 for k = 1, 5 do smua.source.levelv = k "
+        "smua.measure.v(b) end end",
     )
     assert wire.values("printbuffer(1, 9, once)") == [1, 2, 3]
     assert wire.values("printbuffer(1, 9, window)") == [4, 5, 3]

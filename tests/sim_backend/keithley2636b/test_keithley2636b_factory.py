@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 _PULSE = (
@@ -89,7 +91,7 @@ def test_pulse_is_as_wide_as_asked(wire):
         if now != last:
             edges.append((wire.clock.now, now))
             last = now
-    high = [(b[0] - a[0]) for a, b in zip(edges, edges[1:], strict=False) if a[1] == 5]
+    high = [(b[0] - a[0]) for a, b in itertools.pairwise(edges) if a[1] == 5]
     assert high == pytest.approx([2e-3, 2e-3], abs=3e-5)
     assert {v for _, v in edges} == {0, 0.5, 5}
 
@@ -110,7 +112,8 @@ def test_current_pulses_into_two_buffers_with_times_of_their_own(wire):
         _PULSE,
         "smua.source.output = 0 smua.source.func = 0 smua.source.rangei = 0.01 smua.measure.rangev = 20",
         "smua.source.output = 1 smua.nvbuffer2.clear() smua.nvbuffer2.appendmode = 1",
-        "config = {ConfigPulseIMeasureV(smua, 0, 2e-3, 10, 1e-3, {1e-3, 5e-3, 1e-3}, 3, {i = smua.nvbuffer1, v = smua.nvbuffer2}, 4)}",
+        "config = {ConfigPulseIMeasureV(smua, 0, 2e-3, 10, 1e-3, {1e-3, 5e-3, 1e-3}, 3, {i = smua.nvbuffer1, v "
+        "= smua.nvbuffer2}, 4)}",
         "run = {InitiatePulseTest(4)}",
     )
     assert wire.ask("print(config[1], config[2], run[1])") == "true\tPulse 4 configured.\ttrue"

@@ -117,7 +117,7 @@ def test_long_lines_when_the_buffer_is_limited(make_wire):
     assert wire.ask("print(x)") == "nil"
 
 
-# -- common commands ---------------------------------------------------------------------------------------------------
+# -- common commands -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_triggers_queue_up_to_fifty(wire):
     assert wire.ask("print(trigger.wait(0))") == "false"
 
 
-# -- scripts -----------------------------------------------------------------------------------------------------------
+# -- scripts ---------------------------------------------------------------------------------------------------------
 
 
 def test_load_and_run(wire):
@@ -262,7 +262,7 @@ def test_factory_scripts_are_listed(wire):
     assert wire.ask("print(script.factory.scripts.KISweep.name)") == "KISweep"
 
 
-# -- prompts and shown errors ------------------------------------------------------------------------------------------
+# -- prompts and shown errors ----------------------------------------------------------------------------------------
 
 
 def test_prompts(wire):

@@ -1,4 +1,5 @@
-"""What the channels do to the circuit and what they read of it (reference part 3.2, F5-F13; keithley2636b sec. 13, 14)."""
+"""What the channels do to the circuit and what they read of it (reference part 3.2, F5-F13; keithley2636b "
+"sec. 13, 14)."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def test_both_channels_are_separate(make_wire):
     assert abs(wire.value("smua.measure.i()")) < 1e-12
 
 
-# -- F5 to F8: what the other source sees -----------------------------------------------------------------------------
+# -- F5 to F8: what the other source sees ----------------------------------------------------------------------------
 
 
 def test_f5_generator_left_on_at_its_idle_voltage(make_wire):
@@ -135,7 +136,7 @@ def test_output_high_z_opens_the_relay_and_reads_back_off(wire):
     assert wire.circuit.true_voltage("pd") == pytest.approx(0, abs=1e-4)
 
 
-# -- F9, F10: compliance and overflow -----------------------------------------------------------------------------------
+# -- F9, F10: compliance and overflow --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_measurement_goes_to_102_percent(wire, fraction, overflows):
     assert (wire.value("smua.measure.i()") > 1) is overflows
 
 
-# -- F11 to F13: settling, autorange, noise -------------------------------------------------------------------------------
+# -- F11 to F13: settling, autorange, noise --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("dwell", "least", "most"), [(0.1e-3, 0.4, 0.7), (1e-3, 0.004, 0.012), (10e-3, -1e-5, 1e-5)])
@@ -296,7 +297,7 @@ def test_source_has_counts_too(wire):
     assert wire.value("smua.source.levelv") == pytest.approx(0.0123456)
 
 
-# -- time -----------------------------------------------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ def test_measure_and_step(wire):
     assert wire.errors() == [5028, 5044]
 
 
-# -- interlock, contact check ---------------------------------------------------------------------------------------------
+# -- interlock, contact check ----------------------------------------------------------------------------------------
 
 
 def test_interlock_blocks_high_voltage_only(make_wire):

@@ -236,7 +236,8 @@ def test_getters_and_setters_of_an_attribute(wire):
 
 def test_constants(wire):
     assert wire.values(
-        "print(smua.OUTPUT_DCAMPS, smua.OUTPUT_DCVOLTS, smua.OUTPUT_HIGH_Z, smua.AUTORANGE_FOLLOW_LIMIT, smua.DELAY_AUTO,"
+        "print(smua.OUTPUT_DCAMPS, smua.OUTPUT_DCVOLTS, smua.OUTPUT_HIGH_Z, smua.AUTORANGE_FOLLOW_LIMIT, "
+        "smua.DELAY_AUTO,"
         " smua.SETTLE_FAST_ALL, smua.ASYNC, smua.SOURCE_HOLD, display.MEASURE_DCAMPS, display.SMUA_SMUB)"
     ) == [0, 1, 2, 2, -1, 128, 2, 1, 0, 2]
 
@@ -254,7 +255,8 @@ def test_localnode(wire):
 def test_objects_that_only_keep_what_they_are_given(wire):
     wire.write(
         "display.clear() display.settext('hello$Nworld') display.setcursor(1, 1) display.screen = display.SMUA_SMUB",
-        "display.smua.measure.func = display.MEASURE_DCAMPS display.sendkey(75) beeper.enable = 0 userstring.add('a', 'b')",
+        "display.smua.measure.func = display.MEASURE_DCAMPS display.sendkey(75) beeper.enable = 0 "
+        "userstring.add('a', 'b')",
         "dataqueue.add(5) settimezone('1') settime(1000)",
     )
     assert wire.ask("print(display.gettext(), display.smua.measure.func, userstring.get('a'), dataqueue.next())") == (
@@ -277,7 +279,7 @@ def test_front_panel_prompts_hang(wire):
     assert wire.read() == "after"
 
 
-# -- options -----------------------------------------------------------------------------------------------------------
+# -- options ---------------------------------------------------------------------------------------------------------
 
 
 def test_options_are_checked():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,8 @@ def test_linear_sweep_runs_while_the_line_returns(wire):
 
 def test_hold_at_the_end_keeps_the_last_level(wire):
     wire.write(
-        "smua.source.rangev = 20 smua.trigger.source.listv({1, 4}) smua.trigger.source.action = 1 smua.trigger.count = 2",
+        "smua.source.rangev = 20 smua.trigger.source.listv({1, 4}) smua.trigger.source.action = 1 "
+        "smua.trigger.count = 2",
         "smua.trigger.endsweep.action = smua.SOURCE_HOLD smua.source.output = 1 smua.trigger.initiate() waitcomplete()",
     )
     wire.finish(1)
@@ -135,7 +138,8 @@ def test_blended_sweep_of_two_channels_as_peers_do_it(wire):
         "smua.trigger.endpulse.stimulus = trigger.blender[2].EVENT_ID",
         "smub.measure.rangei = 1e-2 smub.measure.nplc = 1 smub.measure.autozero = 0 smub.measure.delay = 0",
         "smub.trigger.measure.i(smub.nvbuffer1) smub.trigger.measure.action = 1 smub.trigger.count = 3",
-        "smub.trigger.measure.stimulus = smua.trigger.SOURCE_COMPLETE_EVENT_ID smub.trigger.arm.stimulus = trigger.EVENT_ID",
+        "smub.trigger.measure.stimulus = smua.trigger.SOURCE_COMPLETE_EVENT_ID smub.trigger.arm.stimulus = "
+        "trigger.EVENT_ID",
         "smua.source.output = 1 smua.trigger.initiate() smub.trigger.initiate()",
     )
     assert wire.value("status.operation.sweeping.condition") == 6
@@ -158,8 +162,8 @@ def test_event_numbers_seen_on_a_real_unit(wire):
 
 
 def test_all_event_numbers_differ(wire):
-    expressions = [f"{c}.trigger.{n}_EVENT_ID" for c in ("smua", "smub") for n in
-                   ("SWEEPING", "SWEEP_COMPLETE", "MEASURE_COMPLETE", "SOURCE_COMPLETE", "PULSE_COMPLETE", "ARMED", "IDLE")]  # fmt: skip
+    names = "SWEEPING SWEEP_COMPLETE MEASURE_COMPLETE SOURCE_COMPLETE PULSE_COMPLETE ARMED IDLE".split()
+    expressions = [f"{c}.trigger.{n}_EVENT_ID" for c in ("smua", "smub") for n in names]
     expressions += [f"trigger.timer[{k}].EVENT_ID" for k in range(1, 9)]
     expressions += [f"trigger.blender[{k}].EVENT_ID" for k in range(1, 7)]
     expressions += [f"trigger.generator[{k}].EVENT_ID" for k in (1, 2)]
@@ -206,7 +210,7 @@ def test_pulse_train_of_two_timers(wire):
     ups = [t for t, v in steps if v == pytest.approx(4, rel=1e-3)]
     downs = [t for t, v in steps if v == pytest.approx(0.5, rel=1e-3)]
     assert len(ups) in (3, 4)  # the first rises before the first look
-    assert [b - a for a, b in zip(ups, ups[1:], strict=False)] == pytest.approx([2e-3] * (len(ups) - 1), abs=1e-5)
+    assert [b - a for a, b in itertools.pairwise(ups)] == pytest.approx([2e-3] * (len(ups) - 1), abs=1e-5)
     assert [down % 2e-3 for down in downs] == pytest.approx([5e-4] * 4, abs=1e-5)
     assert wire.ask("waitcomplete() print(status.operation.sweeping.condition)") == "0.00000e+00"
 
@@ -302,7 +306,8 @@ def test_timer_delay_list_and_overrun(wire):
 
 def test_blender_waits_for_all_or_any(wire):
     wire.write(
-        "b = trigger.blender[3] b.stimulus[1] = trigger.generator[1].EVENT_ID b.stimulus[4] = trigger.generator[2].EVENT_ID",
+        "b = trigger.blender[3] b.stimulus[1] = trigger.generator[1].EVENT_ID b.stimulus[4] = "
+        "trigger.generator[2].EVENT_ID",
         "one = trigger.generator[1]['assert'] two = trigger.generator[2]['assert']",
     )
     wire.write("one() print(b.wait(0))", "two() print(b.wait(0))", "b.orenable = true two() print(b.wait(0))")
@@ -322,7 +327,8 @@ def test_a_ring_of_blenders_does_not_hang(wire):
 def test_detectors_set_by_hand(wire):
     wire.write(
         _QUICK,
-        "smua.trigger.source.listv({1, 2}) smua.trigger.source.action = 1 smua.trigger.count = 2 smua.source.output = 1",
+        "smua.trigger.source.listv({1, 2}) smua.trigger.source.action = 1 smua.trigger.count = 2 "
+        "smua.source.output = 1",
         "smua.trigger.source.stimulus = trigger.generator[1].EVENT_ID smua.trigger.initiate()",
     )
     wire.finish(0.1)
@@ -334,7 +340,7 @@ def test_detectors_set_by_hand(wire):
     assert wire.ask("waitcomplete() print('done')") == "done"
 
 
-# -- digital lines -----------------------------------------------------------------------------------------------------
+# -- digital lines ---------------------------------------------------------------------------------------------------
 
 
 def test_bits_reach_the_bench(wire):
@@ -374,7 +380,7 @@ def test_sweep_drives_a_line(wire):
         "smua.source.delay = 0.1 smua.source.rangev = 2 smua.source.output = 1 smua.trigger.initiate()",
     )
     wire.finish(1)
-    assert [b - a for a, b in zip(heard, heard[1:], strict=False)] == pytest.approx([0.1, 0.1], abs=1e-4)
+    assert [b - a for a, b in itertools.pairwise(heard)] == pytest.approx([0.1, 0.1], abs=1e-4)
 
 
 def test_edges_from_outside_trigger(wire):
@@ -396,7 +402,7 @@ def test_level_of_unwritten_lines_is_an_option(make_wire):
     assert make_wire().value("digio.readport()") == 0
 
 
-# -- levels ------------------------------------------------------------------------------------------------------------
+# -- levels ----------------------------------------------------------------------------------------------------------
 
 
 @given(start=st.floats(-10, 10), stop=st.floats(-10, 10), points=st.integers(2, 200))
@@ -404,16 +410,13 @@ def test_linear_levels(start, stop, points):
     levels = linear_levels(start, stop, points)
     assert len(levels) == points
     assert (levels[0], levels[-1]) == (start, stop)
-    assert all(
-        b - a == pytest.approx((stop - start) / (points - 1), abs=1e-9)
-        for a, b in zip(levels, levels[1:], strict=False)
-    )
+    assert all(b - a == pytest.approx((stop - start) / (points - 1), abs=1e-9) for a, b in itertools.pairwise(levels))
 
 
 @given(start=st.floats(1e-6, 1), factor=st.floats(1.1, 1e4), points=st.integers(2, 50))
 def test_log_levels(start, factor, points):
     levels = log_levels(start, start * factor, points, 0.0)
-    ratios = [b / a for a, b in zip(levels, levels[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(levels)]
     assert len(levels) == points
     assert ratios == pytest.approx([factor ** (1 / (points - 1))] * (points - 1), rel=1e-9)
 

@@ -54,12 +54,12 @@ class Levels:
     def set_high(self, channel: ChannelSettings, value: float) -> ChannelSettings:
         """HIGH moves, LOW stays unless it is in the way."""
         high = self._emf(channel, value, self.high_bounds(channel), "high level")
-        return self._span(channel, min(channel.low, high - AMPLITUDE_MIN), high)
+        return self.fit(self._span(channel, min(channel.low, high - AMPLITUDE_MIN), high))
 
     def set_low(self, channel: ChannelSettings, value: float) -> ChannelSettings:
         """LOW moves, HIGH stays unless it is in the way."""
         low = self._emf(channel, value, self.low_bounds(channel), "low level")
-        return self._span(channel, low, max(channel.high, low + AMPLITUDE_MIN))
+        return self.fit(self._span(channel, low, max(channel.high, low + AMPLITUDE_MIN)))
 
     def set_amplitude(self, channel: ChannelSettings, value: float, unit: str) -> ChannelSettings:
         """Amplitude in ``unit`` (VPP, VRMS, DBM); the offset stays."""
@@ -94,15 +94,10 @@ class Levels:
             return changed
         ratio = channel.shown / changed.shown
         window = self.model.window
-        return self.fit(
-            replace(
-                changed,
-                high=round(channel.high * ratio, _TIDY),
-                low=round(channel.low * ratio, _TIDY),
-                limit_high=min(round(channel.limit_high * ratio, _TIDY), window),
-                limit_low=max(round(channel.limit_low * ratio, _TIDY), -window),
-            )
-        )
+        top = min(max(round(channel.limit_high * ratio, _TIDY), AMPLITUDE_MIN - window), window)
+        bottom = min(max(round(channel.limit_low * ratio, _TIDY), -window), top - AMPLITUDE_MIN)
+        kept = self._span(changed, channel.low * ratio, channel.high * ratio)
+        return self.fit(replace(kept, limit_high=top, limit_low=bottom))
 
     def fit(self, channel: ChannelSettings) -> ChannelSettings:
         """Levels cut off at the limits; an amplitude that is still too large shrinks about its middle."""

@@ -149,6 +149,20 @@ def test_changing_the_load_can_keep_the_numbers_instead(make_rig: MakeRig) -> No
     assert rig.number("VOLT:LOW?") >= 0.0
 
 
+def test_keeping_the_numbers_for_a_tiny_load_stays_inside_the_window(make_rig: MakeRig) -> None:
+    rig = make_rig(load_change_keeps="shown")
+    rig.send("VOLT:HIGH 4;LOW 3;LIM:LOW 2;:OUTP ON;:OUTP:IMP 1")
+    assert rig.errors() == []
+    low, high, floor, ceiling = (51 * v for v in rig.numbers("VOLT:LOW?;HIGH?;LIM:LOW?;HIGH?"))
+    assert -10.0 <= floor <= low < high <= ceiling <= 10.0 + 1e-9
+
+
+def test_levels_set_while_dc_is_selected_stay_inside_the_window(make_rig: MakeRig) -> None:
+    rig = make_rig(out_of_range="clamp")
+    rig.send("OUTP:IMP INF;:FUNC DC;:VOLT:OFFS 10;:VOLT:LOW 11;:OUTP ON")
+    assert rig.emf() == 10.0
+
+
 def test_high_moves_with_low_fixed_and_amplitude_with_offset_fixed(rig: Rig) -> None:
     rig.send("VOLT:HIGH 3")
     assert rig.numbers("VOLT:LOW?;:VOLT?;:VOLT:OFFS?") == [-0.5, 3.5, 1.25]

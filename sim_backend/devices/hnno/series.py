@@ -30,8 +30,9 @@ _CHUNK = 16384  # periods in one go: arrays that stay in the cache
 _STEP = 1e-3  # V; sensitization may change by this before its law is linearised anew
 _FEW = 8  # periods that are quicker one by one than as a geometric sum
 _SETTLED = 1e-6  # to which the mean share of the growth after a spike must be known
-_FEW_FAILURES = 4  # expected failed resets per go: what comes after the first is computed in vain
-_WEAK = 0.02  # reset failures above this share are not worth foreseeing
+_FEW_DOUBTS = 4  # expected doubtful periods per go: what comes after the first is computed in vain
+_OFTEN = 0.02  # share of doubtful periods above which going event by event is quicker
+_WEAK = 5e-4  # share of failures from which on a reset also comes late enough to matter for what it cancels
 
 
 def repeat(device: HnnoNeuron, period: Period, count: int) -> Repeated:
@@ -42,7 +43,8 @@ def repeat(device: HnnoNeuron, period: Period, count: int) -> Repeated:
         return Repeated(count, lowest, highest, device.current(max(-lowest, highest)))
     plan = Plan(device, period)
     runner = _RUNNERS.get(plan.pattern)
-    if runner is None or plan.continues or plan.loaded or ("R" in plan.pattern and _reset_failures(plan) > _WEAK):
+    both = len(plan.pattern) == 2
+    if runner is None or plan.continues or plan.loaded or (both and _doubtful_share(plan) > _OFTEN):
         return Repeated(0, 0.0, 0.0, 0.0)
     return runner(device, period, count)
 
@@ -122,8 +124,7 @@ def _set_and_reset(device: HnnoNeuron, period: Period, count: int) -> Repeated:
     device.end_event()
     while done < count and not memory.dead:
         plan = Plan(device, period)
-        foreseen = int(_FEW_FAILURES / _reset_failures(plan)) + _FEW
-        size = min(count - done, _CHUNK, foreseen, _periods_until_death(plan))
+        size = int(min(count - done, _CHUNK, _FEW_DOUBTS / _doubtful_share(plan) + _FEW, _periods_until_death(plan)))
         taken = _series(plan, size, seen) if size > 0 and not memory.spiking else 0
         done += taken
         if taken < size or not size:  # this one cannot be foreseen
@@ -132,70 +133,97 @@ def _set_and_reset(device: HnnoNeuron, period: Period, count: int) -> Repeated:
     return seen.after(done)
 
 
+class _Course:
+    """What up to ``size`` periods from the non-spiking state will bring: spikes, sensitization, resistances.
+
+    ``size`` is cut short before the first doubtful reset. Arrays have one entry per period, ``own`` and ``rise`` one
+    per spike so far (from 0).
+    """
+
+    def __init__(self, plan: Plan, size: int) -> None:
+        device, p, m = plan.device, plan.parameters, plan.device.memory
+        failures = _reset_failures(plan)
+        weak = failures > _WEAK
+        # weak resets let sensitization survive, so growth must be exact; a spike ends the course, so R stays
+        own_ns = device.resistance if weak else plan.own_ns
+        self.quiet, self.spiking = plan.leg("F", own_ns), plan.leg("F", plan.own_s)
+        self.reset = plan.leg("R", own_ns)
+        words = device.draws.uniforms("hnno.event", device.device, m.events, 2 * size, words=2)
+        self.jumps = device.draws.uniforms("hnno.jump", device.device, m.spikes, size + 1, words=2)
+        decades = np.log10(1.0 + (m.spikes + np.arange(size + 1)) / p.n_e)
+        self.own = p.r_ns * (1.0 + p.drift_r_ns * decades) * np.exp(p.jump_ns * normal_quantile(self.jumps[:, 1]))
+        self.own[0] = device.resistance
+        self.rise = self.quiet.rise(self.own)
+        self._plan = plan
+        self._kept = plan.kept(sum(plan.rests()))
+        self._start = (m.consolidated + m.labile) * plan.kept(plan.rests()[0])
+        self._reserve = _reserve(plan, self.quiet, words[0::2])
+        self._shift = p.drift_v50 * decades - self.rise
+        self._reset_rise = self.reset.rise(self.own)
+
+        fired: Bools = np.zeros(size, dtype=np.bool_)
+        share, seen = 0.0, self._pass(fired, 0.0)
+        if weak:
+            self.size = int(np.argmax(seen)) if seen.any() else size
+            return
+        while not (np.array_equal(seen, fired) and abs(self._share() - share) < _SETTLED):
+            fired, share = seen, self._share()  # each pass settles at least one more event, in practice nearly all
+            seen = self._pass(fired, share)
+        doubtful = np.flatnonzero(fired & (words[1::2, 0] > 1.0 - failures))
+        self.size = int(doubtful[0]) if doubtful.size else size
+
+    def _pass(self, fired: Bools, share: float) -> Bools:
+        """Spikes that follow if those in ``fired`` happen, and if ``share`` of the growth comes after a spike."""
+        plan, p = self._plan, self._plan.parameters
+        self.spikes_after: NDArray[np.int64] = np.cumsum(fired)
+        self.spikes_before = self.spikes_after - fired
+        higher = float(self._reset_rise[self.spikes_after].mean())
+        self.erased = exp(-self.reset.erasure * exp(higher / p.u_erase))
+        self.cancelled = plan.device.survival(exp(self.reset.log_dose(p.ur) + (higher - p.vr50) / p.ur))
+        cycle = _Cycle(_mixture(self.quiet, self.spiking, share), self._kept, self.erased, self.cancelled)
+        self.levels = cycle.levels(self._start, fired.size)
+        margin = self._reserve + self.levels[:-1] - self._shift[self.spikes_before]
+        now: Bools = margin >= 0.0
+        self.late = np.where(now, -np.expm1(-np.maximum(margin, 0.0) / p.u), 0.0)
+        return now
+
+    def _share(self) -> float:
+        return float(self.growth_after_spike(self.late).mean())
+
+    def growth_after_spike(self, late: Floats) -> Floats:
+        """Share of a pulse's growth that comes after the spike, which leaves the last ``late`` of its time."""
+        exponent = -log1p(-self.quiet.gain(self._start)[1])
+        return -np.expm1(-exponent * late) / -np.expm1(-exponent) if exponent else late
+
+
 def _series(plan: Plan, size: int, seen: _Seen) -> int:
-    """Up to ``size`` periods from the non-spiking state; stops before a reset that may fail. Returns how many."""
+    """Up to ``size`` periods from the non-spiking state; stops before a doubtful reset. Returns how many."""
     device, p, m = plan.device, plan.parameters, plan.device.memory
-    quiet, spiking, reset = plan.leg("F", plan.own_ns), plan.leg("F", plan.own_s), plan.leg("R", plan.own_ns)
-    before, between, after = (plan.kept(seconds) for seconds in plan.rests())
-
-    words = device.draws.uniforms("hnno.event", device.device, m.events, 2 * size, words=2)
-    reserve = _reserve(plan, quiet, words[0::2])
-    jumps = device.draws.uniforms("hnno.jump", device.device, m.spikes, size + 1, words=2)
-    decades = np.log10(1.0 + (m.spikes + np.arange(size + 1)) / p.n_e)
-    own = p.r_ns * (1.0 + p.drift_r_ns * decades) * np.exp(p.jump_ns * normal_quantile(jumps[:, 1]))
-    own[0] = device.resistance
-    rise, reset_rise = quiet.rise(own), reset.rise(own)
-    shift = p.drift_v50 * decades - rise
-
-    start = (m.consolidated + m.labile) * before
-    pulse_exponent = -log1p(-quiet.gain(start)[1])  # of exp(-t/tau) over one pulse
-    fired: Bools = np.zeros(size, dtype=np.bool_)
-    share = 0.0
-    while True:  # each pass settles at least one more event, in practice nearly all
-        spikes_after: NDArray[np.int64] = np.cumsum(fired)
-        spikes_before = spikes_after - fired
-        higher = float(reset_rise[spikes_after].mean())
-        erased = exp(-reset.erasure * exp(higher / p.u_erase))
-        cancelled = device.survival(exp(reset.log_dose(p.ur) + (higher - p.vr50) / p.ur))
-        cycle = _Cycle(_mixture(quiet, spiking, share), before * between * after, erased, cancelled)
-        levels = cycle.levels(start, size)
-        margin = reserve + levels[:-1] - shift[spikes_before]
-        now = margin >= 0.0
-        late = np.where(now, -np.expm1(-np.maximum(margin, 0.0) / p.u), 0.0)  # share of the pulse after the spike
-        after_spike = _growth_share(late, pulse_exponent)
-        settled = np.array_equal(now, fired) and abs(float(after_spike.mean()) - share) < _SETTLED
-        fired, share = now, float(after_spike.mean())
-        if settled:
-            break
-
-    doubtful = np.flatnonzero(fired & (words[1::2, 0] > 1.0 - _reset_failures(plan)))
-    if doubtful.size:
-        size = int(doubtful[0])
+    course = _Course(plan, size)
+    size = course.size
     if not size:
         return 0
     last = size - 1
-    gain = _mixture(quiet, spiking, float(after_spike[last]))(float(levels[last]))[0]
-    m.consolidated = float(levels[last]) * erased * between * after
-    m.labile = gain * cancelled * between * after
+    level, kept = float(course.levels[last]), plan.kept(sum(plan.rests()[1:]))
+    share = float(course.growth_after_spike(course.late[last:size])[0])
+    m.consolidated = level * course.erased * kept
+    m.labile = _mixture(course.quiet, course.spiking, share)(level)[0] * course.cancelled * kept
     m.events += 2 * size
-    unloaded = size + float(rise[spikes_before[:size]].sum()) / p.u_bd  # jumps of R_ns move the peak a little
-    m.breakdown += unloaded * (quiet.harm + reset.harm) + float(late[:size].sum()) * (spiking.harm - quiet.harm)
-    spikes = int(spikes_after[last])
+    harmed = size + float(course.rise[course.spikes_before[:size]].sum()) / p.u_bd  # jumps of R_ns move the peak
+    m.breakdown += harmed * (course.quiet.harm + course.reset.harm)
+    m.breakdown += float(course.late[:size].sum()) * (course.spiking.harm - course.quiet.harm)
+    spikes = int(course.spikes_after[last])
     m.spikes += spikes
-    highest = own[: spikes + 1].max(keepdims=True)
-    for leg, sign in ((quiet, 1), (reset, -1)):
+    highest = course.own[: spikes + 1].max(keepdims=True)
+    for leg, sign in ((course.quiet, 1), (course.reset, -1)):
         seen.include(sign * (leg.peak + float(leg.rise(highest)[0])), float(highest[0]), p.v_nl)
     if spikes:
         m.jump_s, m.jump_ns = device.jumps(m.spikes)
-        least = plan.own_s * np.exp(p.jump_s * normal_quantile(jumps[1 : spikes + 1, 0].min(keepdims=True)))
-        seen.include(spiking.peak + float(spiking.rise(least)[0]), float(least[0]), p.v_nl)
+        z = normal_quantile(course.jumps[1 : spikes + 1, 0].min(keepdims=True))
+        least = plan.own_s * np.exp(p.jump_s * z)
+        seen.include(course.spiking.peak + float(course.spiking.rise(least)[0]), float(least[0]), p.v_nl)
     device.refresh()
     return size
-
-
-def _growth_share(late: Floats, exponent: float) -> Floats:
-    """Share of a pulse's sensitization that comes after the spike, which leaves the last ``late`` of its time."""
-    return -np.expm1(-exponent * late) / -np.expm1(-exponent) if exponent else late
 
 
 def _reserve(plan: Plan, leg: Leg, words: Floats) -> Floats:
@@ -211,6 +239,16 @@ def _reset_failures(plan: Plan) -> float:
     least = plan.own_s * exp(-TAIL * p.jump_s)
     need = plan.leg("R", least).log_dose(p.ur) - p.vr50 / p.ur
     return 1.0 / (1.0 + exp(min(need * p.ur / p.sr, 700.0)))
+
+
+def _doubtful_share(plan: Plan) -> float:
+    """Estimated share of periods that cannot be foreseen: a spike whose reset fails, or any if resets are weak."""
+    p, m = plan.parameters, plan.device.memory
+    leg = plan.leg("F", plan.own_ns)
+    margin = p.u * leg.log_dose(p.u) - p.v50 - p.drift_v50 * p.decades(m.spikes) + m.consolidated + m.labile
+    spikes = 1.0 / (1.0 + exp(min(-margin / p.s, 700.0)))
+    failures = _reset_failures(plan)
+    return max(spikes * (failures if failures < _WEAK else 1.0), 1e-12)
 
 
 def _periods_until_death(plan: Plan) -> int:

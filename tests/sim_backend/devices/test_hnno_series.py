@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from sim_backend.circuit import Waveform
 
 MakeNeuron = Callable[..., Any]
 MakeCycle = Callable[..., Any]
@@ -58,8 +61,8 @@ def test_reset_first(make_neuron: MakeNeuron, make_cycle: MakeCycle) -> None:
 
 
 def test_a_reset_that_fails_now_and_then(make_neuron: MakeNeuron, make_cycle: MakeCycle) -> None:
-    """-3.6 V: 0.25 % of resets fail; the device then goes into the next pulse spiking."""
-    compare(make_neuron, make_cycle(4.4, -3.6), 3000)
+    """-3.78 V: 0.04 % of resets fail, two with this seed; the device then goes into the next pulse spiking."""
+    compare(make_neuron, make_cycle(4.4, -3.78), 1800, seed=4)
 
 
 def test_a_sensitized_device(make_neuron: MakeNeuron, make_cycle: MakeCycle) -> None:
@@ -106,6 +109,23 @@ def test_death_comes_in_the_same_period(make_neuron: MakeNeuron, make_cycle: Mak
     assert neuron.memory.dead
     neuron = compare(make_neuron, make_cycle(4.6, -4.2), 600, n_f=200.0)
     assert neuron.memory.dead
+
+
+@pytest.mark.parametrize("level", [2.1, 3.0, 3.4])
+def test_no_reset_is_needed_where_spikes_are_rare(make_neuron: MakeNeuron, make_cycle: MakeCycle, level: float) -> None:
+    """A symmetrical signal that idles on the device (F3); at 3.4 V sensitization builds up until it spikes."""
+    compare(make_neuron, make_cycle(level, -level), 600)
+
+
+def test_a_sine_left_on_costs_little(make_neuron: MakeNeuron) -> None:
+    """1 MHz, 1 V, for 100 ms: nothing happens to the device, and it is not gone through event by event."""
+    phase = np.linspace(0, 2 * np.pi, 65)
+    volts = tuple(np.sin(phase))
+    wave = Waveform((1e-6 / 64,) * 64, volts[:-1], volts[1:])
+    neuron = make_neuron()
+    neuron.repeat(wave, 100_000)
+    assert neuron.memory.events == 200_000
+    assert neuron.sensitization == 0.0
 
 
 @pytest.mark.parametrize("reset", [-3.0, -3.3])

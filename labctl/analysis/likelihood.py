@@ -204,7 +204,7 @@ def _newton(
             size = np.abs(da) + np.abs(db)
             reach = 1 + 0.5 * (np.abs(a) + np.abs(b))
             shrink = np.minimum(1.0, reach / size)
-        a, b = a + shrink * da, b + shrink * db
+            a, b = a + shrink * da, b + shrink * db
         near = size < _TOLERANCE * (1 + np.abs(a) + np.abs(b))
         proper = (u * across_a + v * across_b < 0) & (side[rows] * (family.angle(a, b) - centre[rows]) > 0)
         lost = ~np.isfinite(size) | (b <= 0)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from labctl.bench.errors import BenchFileError
 from labctl.bench.loading import find_bench, load_bench, parse_bench, shipped_benches
 
-HNNO = find_bench("hnno").read_text(encoding="utf-8")
+#: the shipped file from its first key on, so that its heading may grow
+HNNO = "bench: 1" + find_bench("hnno").read_text(encoding="utf-8").partition("bench: 1")[2]
 
 
 def test_shipped_benches_load_by_name() -> None:

@@ -7,16 +7,16 @@ compliance**: what protects a device is its force range, its level, and resistan
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drivers import b1530a_limits as limits
+from drivers.b1530a_channel import B1530AChannel
 from drivers.b1530a_patterns import Pattern, Program, Quantity, check, force_range
+from drivers.b1530a_readings import Readings
 from drivers.clock import Clock, SystemClock
 from drivers.errors import DriverError, SettingError
 from drivers.wgfmu_api import (
@@ -36,50 +36,15 @@ from drivers.wgfmu_api import (
 )
 from drivers.wire import attempt, within
 
-Floats = NDArray[np.float64]
-
 #: values fetched at once; the library fills arrays of any size
 _CHUNK = 100_000
 _SHORTEST_POLL, _POLLS = 1e-3, 100
-#: a reading this near to the end of its range is taken as clipped; the library has no mark for it
-_CLIPPED = 0.999
 
 Progress = Callable[[float, float], None]
 
 
 class ExecutionError(DriverError):
     """The unit stopped before its sequences were over."""
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What one channel measured; arrays of one length n.
-
-    Attributes:
-        channel: channel id.
-        quantity: "current" or "voltage".
-        time: middle of each reading's window, s from the start of the output.
-        value: A or V.
-        sequence: index of the sequence that the reading belongs to.
-        loop: loop of that sequence, from 0 (float64: counts go up to 2^40).
-        window: index into ``windows``.
-        windows: (pattern, window) names.
-        clipped: at the end of the range.
-        range: full scale, A or V.
-        flags: "fast_edges", "unsettled", "incomplete".
-    """
-
-    channel: int
-    quantity: Quantity
-    time: Floats
-    value: Floats
-    sequence: NDArray[np.int32]
-    loop: Floats
-    window: NDArray[np.int32]
-    windows: tuple[tuple[str, str], ...]
-    clipped: NDArray[np.bool_]
-    range: float
-    flags: frozenset[str]
 
 
 class B1530A:
@@ -121,6 +86,7 @@ class B1530A:
         self.stale_errors = ""
         self.programs: dict[int, Program] = {}
         self._flags: dict[int, frozenset[str]] = {}
+        self._sources: dict[int, B1530AChannel] = {}
         self._open = False
         self._open_session()
         self.library.call("setTimeout", within("timeout", timeout, 1.0, 1e6, "s"))
@@ -147,6 +113,13 @@ class B1530A:
             SettingError: before anything is sent, with what would be accepted.
             WgfmuError: such as -6, no RSU on a channel.
         """
+        self._send(programs, allow_fast_edges)
+        for channel in programs:
+            self.connect(channel)
+        self.library.call("update")
+
+    def _send(self, programs: Mapping[int, Program], allow_fast_edges: bool) -> None:
+        """Everything of ``load`` but the connection."""
         for channel in programs:
             self._known(channel)
         flags = {channel: check(program, allow_fast_edges) for channel, program in programs.items()}
@@ -162,9 +135,6 @@ class B1530A:
             self._set_up(channel, program)
             for pattern, count in program.sequence:
                 self.library.call("addSequence", channel, pattern.name, float(count))
-        for channel in programs:
-            self.library.call("connect", channel)
-        self.library.call("update")
         self.programs, self._flags = dict(programs), flags
 
     def execute(self, progress: Progress | None = None) -> None:
@@ -216,21 +186,8 @@ class B1530A:
             t, v = self.library.values(channel, done, min(_CHUNK, available - done))
             times[done : done + len(t)], values[done : done + len(v)] = t, v
             done += len(t)
-        full_scale = limits.measure_range(program.measure, program.range).full_scale
-        sequence, loop, window, names = _addresses(program)
-        return Readings(
-            channel,
-            program.measure,
-            times,
-            values,
-            sequence[:available],
-            loop[:available],
-            window[:available],
-            names,
-            np.abs(values) >= _CLIPPED * full_scale,
-            full_scale,
-            self._flags[channel] | ({"incomplete"} if available < total else frozenset()),
-        )
+        incomplete = {"incomplete"} if available < total else set[str]()
+        return Readings.of(channel, program, times, values, self._flags[channel] | incomplete)
 
     def run(
         self, programs: Mapping[int, Program], allow_fast_edges: bool = False, progress: Progress | None = None
@@ -239,6 +196,41 @@ class B1530A:
         self.load(programs, allow_fast_edges)
         self.execute(progress)
         return {channel: self.read(channel) for channel, program in programs.items() if program.measure}
+
+    # -- source of pulses, as the AFG31000 is one ----------------------------------------------------------------------
+
+    def channel(self, name: str | int) -> B1530AChannel:
+        """Channel ``name`` ("101") as a source of pulses.
+
+        Raises:
+            SettingError: the unit has no such channel.
+        """
+        number = int(name)
+        self._known(number)
+        return self._sources.setdefault(number, B1530AChannel(self, number))
+
+    def prepare(self, channel: int, program: Program, allow_fast_edges: bool) -> list[tuple[float, float]]:
+        """Send one channel's program beside those that other channels have prepared; no output changes its state.
+
+        Returns the points (s, V) of its pattern as the library holds them.
+        """
+        others = {n: p for n, p in self.programs.items() if n != channel and p.measure is None}
+        self._send({**others, channel: program}, allow_fast_edges or self._fast(others))
+        return self.library.pattern_points(program.patterns[0].name)
+
+    def _fast(self, channels: Mapping[int, Program]) -> bool:
+        return any("fast_edges" in self._flags[n] for n in channels)
+
+    def connect(self, channel: int) -> None:
+        """Lay the channel on its output through its RSU, at the first level of what is loaded."""
+        self._known(channel)
+        self.library.call("connect", channel)
+        if channel in self.programs:
+            self.library.call("updateChannel", channel)
+
+    def trigger(self) -> None:
+        """Start what all connected channels have prepared; returns while it runs (see ``burst_duration``)."""
+        self.start()
 
     # -- direct voltage ----------------------------------------------------------------------------------------------
 
@@ -389,25 +381,3 @@ class B1530A:
         else:
             self.library.call("setMeasureMode", channel, MeasureMode.VOLTAGE)
             self.library.call("setMeasureVoltageRange", channel, chosen.code)
-
-
-def _addresses(
-    program: Program,
-) -> tuple[NDArray[np.int32], Floats, NDArray[np.int32], tuple[tuple[str, str], ...]]:
-    """Sequence, loop and window of every value, in the order in which the library returns them."""
-    names = tuple((p.name, w.name) for p in program.patterns for w in p.windows)
-    index = {name: k for k, name in enumerate(names)}
-    sequences, loops, windows = [], [], []
-    for number, (pattern, count) in enumerate(program.sequence):
-        one = np.repeat(
-            np.array([index[pattern.name, w.name] for w in pattern.windows], dtype=np.int32),
-            [w.size for w in pattern.windows],
-        )
-        if not one.size:
-            continue
-        windows.append(np.tile(one, int(count)))
-        loops.append(np.repeat(np.arange(int(count), dtype=np.float64), one.size))
-        sequences.append(np.full(one.size * int(count), number, dtype=np.int32))
-    if not windows:
-        return np.empty(0, np.int32), np.empty(0), np.empty(0, np.int32), names
-    return np.concatenate(sequences), np.concatenate(loops), np.concatenate(windows), names

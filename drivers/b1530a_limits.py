@@ -113,6 +113,7 @@ def capabilities() -> dict[str, Any]:
             "averaging": AVERAGING,
             "points": DATA_POINTS,
         },
+        "timing": {},
         "compliance": None,
         "source_resistance": 0.0,
         "lines": 0,

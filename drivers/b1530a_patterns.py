@@ -75,7 +75,7 @@ class Pattern:
     def pulse(
         cls, name: str, level: float, width: float, edge: float, rest: float, base: float = 0.0, lead: float = 0.0
     ) -> Pattern:
-        """Trapezoid: ``width`` at half height, edges of ``edge`` from end to end, ``lead`` before and ``rest`` after."""
+        """Trapezoid: ``width`` at half height, edges of ``edge`` each, ``lead`` before it and ``rest`` after."""
         if width < edge:
             raise SettingError(f"pulse {name!r}: edges of {edge:g} s do not fit into a width of {width:g} s")
         flat = width - edge

@@ -353,6 +353,13 @@ class WgfmuLibrary:
         self.call("getMeasureValues", channel, offset, ctypes.byref(number), times, values)
         return times[: number.value], values[: number.value]
 
+    def pattern_points(self, pattern: str) -> list[tuple[float, float]]:
+        """Points (s, V) of a pattern, the initial one included."""
+        size = c_int(self.integer("getPatternForceValueSize", pattern))
+        times, volts = (c_double * size.value)(), (c_double * size.value)()
+        self.call("getPatternForceValues", pattern, 0, ctypes.byref(size), times, volts)
+        return list(zip(times[: size.value], volts[: size.value], strict=True))
+
     def warnings(self) -> str:
         """All warnings since the last ``clear``."""
         return self._text("getWarningSummary")

@@ -8,7 +8,7 @@ from math import exp
 from sim_backend.circuit import Waveform
 from sim_backend.gated import Score
 
-_KNOTS = (0.3, 0.8, 1.6, 3.0, 6.0)  # of an exponential, in time constants
+_KNOTS = (0.3, 0.8, 1.6, 3.0, 5.5, 10.0)  # of an exponential, in time constants; over after the last
 _SHARP = 30.0  # vectors shorter than this many time constants show the bandwidth
 _VISIBLE = 1e-4  # of the swing: a smaller rest of an exponential is left out
 _PERIODIC = 1e-7  # of the swing: loops that begin alike to this are one
@@ -56,7 +56,8 @@ def _loop(waveform: Waveform, tau: float, level: float, swing: float) -> tuple[W
         knots = [k * tau for k in _KNOTS if k * tau < duration] if visible else []
         previous = 0.0
         for knot in [*knots, duration]:
-            value = first + slope * (knot - tau) + excess * exp(-knot / tau)
+            left = exp(-knot / tau) if knot < _KNOTS[-1] * tau else 0.0
+            value = first + slope * (knot - tau) + excess * left
             pieces.append((knot - previous, level, value))
             previous, level = knot, value
     durations, starts, ends = zip(*pieces, strict=True)

@@ -24,9 +24,9 @@ class WgfmuOptions:
     readout_time: float = 1e-3  # from the end of the waveform (DONE) until all data are there (COMPLETED)
     abort_time: float = 1e-3  # from ABORTED to ABORT_COMPLETED
     start_latency: float = 1e-6  # from execute to the first vector
-    force_tau_10v: float = 10e-9  # one-pole bandwidth of the output (F28)
-    force_tau_5v: float = 5e-9
-    force_tau_pg: float = 3.5e-9
+    force_tau_10v: float = 5e-9  # one-pole bandwidth of the output (F28)
+    force_tau_5v: float = 3e-9
+    force_tau_pg: float = 2e-9
     quantise: bool = True
     gain_error: float = 0.0  # largest relative error of a channel's current meter; 1e-3 is the specified accuracy
     offset_error: float = 0.0  # the same of its offset, in full scales; 2e-3 is the specified accuracy

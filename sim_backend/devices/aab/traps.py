@@ -85,22 +85,20 @@ class FastCycle:
     """x in a repeated cycle from a given start: after n periods ``fixed + (start - fixed) ratio**n``."""
 
     def __init__(self, cycle: tuple[Doses, ...], start: float) -> None:
-        self._cycle, self._start = cycle, start
+        self._start = start
         self._log_ratio = -float(sum(d.capture + d.release for d in cycle))
-        # what each capture adds, shrunk by everything that follows it in the period
-        offset, later = 0.0, 0.0
-        for d in reversed(cycle):
-            later += float(d.release)
-            offset += float(-np.expm1(-d.capture) * np.exp(-later))
-            later += float(d.capture)
-        self._fixed = offset / -float(np.expm1(self._log_ratio)) if self._log_ratio else 0.0
+        # after the first k ramps of a period x is gain[k] x + offset[k]
+        self._gain, self._offset = [1.0], [0.0]
+        for d in cycle:
+            self._gain.append(self._gain[-1] * float(np.exp(-d.capture - d.release)))
+            self._offset.append(float(after_fast(d, self._offset[-1])))
+        self._fixed = self._offset[-1] / -float(np.expm1(self._log_ratio)) if self._log_ratio else 0.0
 
     def at(self, periods: Floats | NDArray[np.int64], ramp: int, partial: Doses | None = None) -> Floats:
         """Trapped fraction ``periods`` + the first ``ramp`` ramps (+ part of the next) after the start."""
-        x = np.asarray(self._fixed + (self._start - self._fixed) * np.exp(np.asarray(periods) * self._log_ratio))
-        for d in (*self._cycle[:ramp], *([partial] if partial else [])):
-            x = np.asarray(after_fast(d, x))
-        return x
+        x = self._fixed + (self._start - self._fixed) * np.exp(np.asarray(periods) * self._log_ratio)
+        x = self._gain[ramp] * x + self._offset[ramp]
+        return np.asarray(after_fast(partial, x) if partial else x)
 
 
 class DeepCycle:

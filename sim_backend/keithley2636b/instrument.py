@@ -247,6 +247,11 @@ class Simulated2636B:
     def now(self) -> float:
         return self._clock.now
 
+    def caught_up(self) -> Steps[None]:
+        """Until what was set has taken effect."""
+        if self._pace.ahead:
+            yield self._pace.ahead
+
     def set_calendar(self, seconds: float) -> None:
         self._calendar = seconds - self.now()
 
@@ -265,8 +270,7 @@ class Simulated2636B:
 
     def reset(self) -> Steps[None]:
         """reset(), *RST: channels, format, triggers; not status, errors, lines, variables (sec. 8)."""
-        if self._pace.ahead:
-            yield self._pace.ahead
+        yield from self.caught_up()
         for channel in self.channels.values():
             channel.reset()
         self.format.reset()
@@ -275,8 +279,7 @@ class Simulated2636B:
 
     def complete(self) -> Steps[None]:
         """Until no channel has an operation running."""
-        if self._pace.ahead:
-            yield self._pace.ahead
+        yield from self.caught_up()
         for channel in self.channels.values():
             yield from channel.completed()
 

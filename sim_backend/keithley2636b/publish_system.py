@@ -30,6 +30,7 @@ class Host(Protocol):
     description: str
 
     def now(self) -> float: ...
+    def caught_up(self) -> Steps[None]: ...
     def set_calendar(self, seconds: float) -> None: ...
     def identity(self) -> tuple[str, str, str, str]: ...
     def reset(self) -> Steps[None]: ...
@@ -69,6 +70,7 @@ def publish_timing(bind: Bindings, host: Host) -> None:
         wait = number_argument(1, seconds)
         if not 0 <= wait <= LONGEST_DELAY:
             raise TspError(-222)
+        yield from host.caught_up()
         yield wait
 
     def reset() -> None:
@@ -76,6 +78,7 @@ def publish_timing(bind: Bindings, host: Host) -> None:
         started = host.now()
 
     def elapsed() -> Steps[float]:
+        yield from host.caught_up()
         yield 1e-6  # a loop that only looks at the time must come to an end
         return round(host.now() - started, 6)
 

@@ -297,7 +297,9 @@ class Circuit:
         if first.resistance == inf or second.resistance == inf:
             return False
         wave = player.waveform
-        starts, ends = (tuple(self._loop_emf(port, emf) for emf in emfs) for emfs in (wave.starts, wave.ends))
+        base = self._loop_emf(port, 0.0)
+        gain = self._loop_emf(port, 1.0) - base
+        starts, ends = (tuple(base + gain * emf for emf in emfs) for emfs in (wave.starts, wave.ends))
         done = self.device.repeat(wave.durations, starts, ends, first.resistance + second.resistance, int(periods))
         if not done.periods:
             self._retry_repeat, self._declined = self._declined, min(2 * self._declined, 1024)

@@ -15,11 +15,12 @@ class Player:
     Before ``start`` the EMF is ``before``, after the last repetition it is ``waveform.after`` (V).
     """
 
-    __slots__ = ("_programmed", "before", "count", "cycle", "offset", "segment", "start", "waveform")
+    __slots__ = ("_programmed", "_tau", "before", "count", "cycle", "offset", "segment", "start", "waveform")
 
     def __init__(self, waveform: Waveform, count: float, start: float, before: float) -> None:
         self.waveform = waveform  # as it arrives at the terminal
         self._programmed = waveform
+        self._tau = 0.0
         self.count = count
         self.start = start
         self.before = before
@@ -33,7 +34,9 @@ class Player:
 
     def through_cable(self, tau: float) -> None:
         """Pass the programmed waveform through a low-pass of ``tau`` (s), where that shows; then ``seek`` anew."""
-        wave = self._programmed
+        if tau == self._tau:
+            return
+        wave, self._tau = self._programmed, tau
         self.waveform = low_pass(wave, tau, self.count, self.before) if visible(wave, tau) else wave
 
     def seek(self, now: float) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from lupa.lua51 import LuaRuntime
 
 from sim_backend.keithley2636b.errors import LuaFault, TspError
-from sim_backend.keithley2636b.tasks import Signal, Steps, Until
+from sim_backend.keithley2636b.tasks import Steps, Wait
 
 Leaf = Callable[..., Any]
 Report = Callable[[TspError], None]
@@ -42,7 +42,7 @@ class Handoff:
     """What passes between a chunk that waits and the task that runs it."""
 
     def __init__(self, report: Report) -> None:
-        self.pending: Steps[Any] | None = None  # instrument work that the chunk waits for
+        self.pending: tuple[Wait, Steps[Any]] | None = None  # first wait and rest of the work that the chunk waits for
         self.report = report  # takes the errors of that work
         self.results: tuple[Any, ...] = ()  # its answer, in the protocol of ``callable`` in core.lua
         self.slices = 0  # times that Lua has been entered
@@ -54,18 +54,19 @@ class Handoff:
 
     def work(self) -> Steps[None]:
         """Do the pending work and keep its answer."""
-        steps, self.pending = self.pending, None
+        assert self.pending is not None
+        (wait, steps), self.pending = self.pending, None
         report = self.report
-        assert steps is not None
         try:
-            value = yield from steps
+            while True:
+                wait = steps.send((yield wait))
+        except StopIteration as stop:
+            self.results = _answer(stop.value)
         except TspError as error:
             report(error)
             self.results = (True,)
         except LuaFault as fault:
             self.results = (None, str(fault))
-        else:
-            self.results = _answer(value)
 
 
 class Bindings:
@@ -193,7 +194,7 @@ class Bindings:
             except BaseException as bug:
                 handoff.bug = bug
                 raise
-            handoff.pending = _resumed(wait, steps)
+            handoff.pending = wait, steps
             handoff.report = report
             return (False,)
 
@@ -211,14 +212,3 @@ def _answer(value: Any) -> tuple[Any, ...]:
     if isinstance(value, tuple):
         return (True, *value)
     return True, value
-
-
-def _resumed(first: float | Signal | Until, steps: Steps[Any]) -> Steps[Any]:
-    """Steps that have already been run up to their first wait."""
-    answer = yield first
-    while True:
-        try:
-            wait = steps.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = yield wait

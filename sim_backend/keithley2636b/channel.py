@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sim_backend.circuit import Port
 from sim_backend.context import InstrumentContext
 from sim_backend.keithley2636b import ranges
-from sim_backend.keithley2636b.buffers import NV_BASIC, Reading, ReadingBuffer
+from sim_backend.keithley2636b.buffers import NV_BASIC, STATUS_COMPLIANCE, Reading, ReadingBuffer
 from sim_backend.keithley2636b.errors import TspError
 from sim_backend.keithley2636b.events import SMU, EventBus
 from sim_backend.keithley2636b.meter import Meter
@@ -195,17 +195,18 @@ class Channel:
 
     def _note(self, readings: Sequence[Reading]) -> None:
         """Status bits that a measurement refreshes."""
-        self.note_limit(bool(readings[0].status & 64))
-        self._limits.set(_ROF, any(r.value == ranges.OVERFLOW for r in readings))
+        bits = self._limit_bit() if readings[0].status & STATUS_COMPLIANCE else 0
+        for reading in readings:
+            if reading.value == ranges.OVERFLOW:
+                bits |= _ROF
+        self._limits.put(_ROF | _ILMT | _VLMT, bits)
 
-    def note_limit(self, limited: bool) -> None:
-        volts = self.settings.source_func == VOLTS
-        self._limits.set(_ILMT, limited and volts)
-        self._limits.set(_VLMT, limited and not volts)
+    def _limit_bit(self) -> int:
+        return _ILMT if self.settings.source_func == VOLTS else _VLMT
 
     def compliance(self) -> bool:
         limited = self.source.limited()
-        self.note_limit(limited)
+        self._limits.put(_ILMT | _VLMT, self._limit_bit() if limited else 0)
         return limited
 
     # -- contact check -----------------------------------------------------------------------------------------------

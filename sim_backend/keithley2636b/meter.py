@@ -36,7 +36,9 @@ from sim_backend.keithley2636b.source import Source
 from sim_backend.keithley2636b.tasks import Steps
 
 _REFERENCES = 10  # NPLC values whose reference readings are kept
+_RELATIVE = {kind: f"measure_rel_enable{kind}" for kind in "virp"}
 _NEGLIGIBLE = 40.0  # time constants after which nothing is left
+_SURELY_SETTLED = _NEGLIGIBLE * 0.45 / ranges.SETTLED  # s, on the slowest range
 
 
 class Meter:
@@ -68,7 +70,7 @@ class Meter:
         self._index = 0  # measurements so far: the address of their noise
         self._settled = 0.0  # A, what the ammeter stands at ...
         self._as_of = clock.now  # ... at this time
-        self._known: tuple[float, float] | None = None  # time and value of the last true current
+        self._known: float | None = None  # A, the true current that was read since the last step
         self._references: deque[tuple[float, float]] = deque(maxlen=_REFERENCES)  # (nplc, time)
         self._history: dict[str, deque[float]] = {}
         source.stepped = self.step
@@ -97,14 +99,15 @@ class Meter:
     # -- settling of the ammeter -------------------------------------------------------------------------------------
 
     def _tau(self) -> float:
-        return ranges.settling_time(self.current_range, bool(self._s.measure_analogfilter)) / ranges.SETTLED
+        return ranges.settling_time(self.current_range, self._s.measure_analogfilter) / ranges.SETTLED
 
     def step(self, volts: float) -> None:
-        """The source is about to step by ``volts``: the cable's charge goes through the ammeter."""
+        """The source is about to change, its voltage by ``volts``: the cable's charge goes through the ammeter."""
         if not volts:
+            self._known = None
             return
         now, tau = self._clock.now, self._tau()
-        before = self._known[1] if self._known else self._port.current()
+        before = self._port.current() if self._known is None else self._known
         self._relax(now, before, tau)
         self._settled += self._options.capacitance * volts / tau
         self._known = None
@@ -116,13 +119,14 @@ class Meter:
 
     def _shown(self, current: float, aperture: float) -> float:
         """Mean over the last ``aperture`` seconds of what the ammeter showed, the true current having been constant."""
-        now, tau = self._clock.now, self._tau()
+        now = self._clock.now
+        self._known = current
         away = self._settled - current
-        self._known = (now, current)
         begin = now - aperture - self._as_of
-        if away == 0.0 or begin > _NEGLIGIBLE * tau:
+        if away == 0.0 or begin > _SURELY_SETTLED:
             self._settled, self._as_of = current, now
             return current
+        tau = self._tau()
         shown = current
         if begin >= 0.0 and aperture > 0.0:
             shown += away * tau / aperture * exp(-begin / tau) * -expm1(-aperture / tau)
@@ -142,8 +146,8 @@ class Meter:
             return 0.0
         return ranges.auto_delay(
             self.current_range,
-            bool(s.measure_analogfilter),
-            bool(s.source_highc),
+            s.measure_analogfilter,
+            s.source_highc,
             s.measure_delayfactor,
             s.measure_highcrangedelayfactor,
         )
@@ -180,8 +184,7 @@ class Meter:
         while True:
             closed = self._source.connected
             volts = self._port.voltage() if closed and needs_v else 0.0
-            amps = self._port.current() if closed and needs_i else 0.0
-            shown = self._shown(amps, aperture) if needs_i else 0.0
+            shown = self._shown(self._port.current() if closed else 0.0, aperture) if needs_i else 0.0
             wait = self._autorange(shown, volts, needs_i, needs_v, kinds)
             if not wait:
                 break
@@ -191,7 +194,7 @@ class Meter:
     def _readings(self, kinds: str, amps: float, volts: float, time: float, repeats: int) -> tuple[Reading, ...]:
         s = self._s
         limited = self._source.limited()
-        if (self._source.connected and kinds != "v") or s.source_func != VOLTS:
+        if self._source.connected:
             fluctuation = self._port.flicker()
             if (s.source_func == VOLTS) != limited:
                 amps *= 1.0 + fluctuation
@@ -199,21 +202,23 @@ class Meter:
                 volts *= 1.0 - fluctuation
         sigma = self._sigma / sqrt(s.measure_nplc * repeats)
         index, self._index = self._index, self._index + 1
-        read: dict[str, float] = {}
         if kinds != "v":
-            read["i"] = self._read("i", amps, self.current_range, sigma, index, self._options.current_digits)
+            amps = self._read("i", amps, self.current_range, sigma, index, self._options.current_digits)
         if kinds != "i":
-            read["v"] = self._read("v", volts, self.voltage_range, sigma, index, self._options.voltage_digits)
-        if kinds == "r":
-            read["r"] = _ratio(read["v"], read["i"])
-        elif kinds == "p":
-            read["p"] = _product(read["v"], read["i"])
+            volts = self._read("v", volts, self.voltage_range, sigma, index, self._options.voltage_digits)
         status = STATUS_COMPLIANCE if limited else 0
         if s.source_autorangev if s.source_func == VOLTS else s.source_autorangei:
             status |= STATUS_AUTORANGE_SOURCE
         if s.sense == 1:
             status |= STATUS_SENSE
-        return tuple(self._reading(kind, read[kind], time, status) for kind in kinds)
+        if kinds == "i":
+            return (self._reading("i", amps, time, status),)
+        if kinds == "v":
+            return (self._reading("v", volts, time, status),)
+        if kinds == "iv":
+            return self._reading("i", amps, time, status), self._reading("v", volts, time, status)
+        value = _ratio(volts, amps) if kinds == "r" else _product(volts, amps)
+        return (self._reading(kinds, value, time, status),)
 
     def _read(self, kind: str, value: float, full: float, sigma: float, index: int, count: float) -> float:
         """Noise, counts, overflow."""
@@ -229,7 +234,7 @@ class Meter:
             status |= STATUS_FILTERED
             if s.measure_filter_type != FILTER_REPEAT:
                 value = self._filtered(kind, value)
-        if getattr(s, f"measure_rel_enable{kind}"):
+        if getattr(s, _RELATIVE[kind]):
             status |= STATUS_RELATIVE
             value = value if value == ranges.OVERFLOW else value - getattr(s, f"measure_rel_level{kind}")
         if (s.measure_autorangev if kind == "v" else s.measure_autorangei) == AUTORANGE_ON:

@@ -43,14 +43,14 @@ def above(ranges: tuple[float, ...], present: float) -> float | None:
     return ranges[index + 1] if index + 1 < len(ranges) else None
 
 
-def settling_time(current_range: float, analog_filter: bool) -> float:
+def settling_time(current_range: float, analog_filter: int) -> float:
     """Seconds to 0.1 % on a current measure range."""
     if analog_filter and current_range <= 1e-9:
         return _ANALOG_FILTER
     return _DELAY[current_range]
 
 
-def auto_delay(current_range: float, analog_filter: bool, high_c: bool, factor: float, high_c_factor: float) -> float:
+def auto_delay(current_range: float, analog_filter: int, high_c: int, factor: float, high_c_factor: float) -> float:
     """Seconds that DELAY_AUTO waits before a current measurement."""
     if high_c and current_range in _HIGH_C:
         return _HIGH_C[current_range] * high_c_factor / 10.0

@@ -115,14 +115,20 @@ class Source:
 
     def set_level(self, function: int, level: float) -> None:
         """Level of either function; autorange follows it. Above a fixed range: an error once the output is on."""
-        name = "v" if function == VOLTS else "i"
-        if self._s.source_output == ON and function == self._s.source_func:
-            if not getattr(self._s, f"source_autorange{name}") and abs(level) > self.range * ranges.SOURCE_OVER:
+        s = self._s
+        active = function == s.source_func
+        picked = self._picked(function, level)
+        if active and s.source_output == ON:
+            if abs(level) > picked * ranges.SOURCE_OVER:
                 raise TspError(self._options.level_error)
-            self._check_area(function, ranges.pick(_ranges(function), level) if self._autoranging(name) else self.range)
-        setattr(self._s, f"source_level{name}", level)
-        self._follow(function, level)
-        if function == self._s.source_func:
+            if picked != self.range:
+                self._check_area(function, picked)
+        if function == VOLTS:
+            s.source_levelv = level
+        else:
+            s.source_leveli = level
+        self._change_range(function, picked)
+        if active:
             self.swept = None
             self.update()
             self._delay()
@@ -145,8 +151,7 @@ class Source:
 
     def set_autorange(self, function: int, on: int) -> None:
         setattr(self._s, "source_autorangev" if function == VOLTS else "source_autorangei", on)
-        self._follow(function, self._s.source_levelv if function == VOLTS else self._s.source_leveli)
-        self.update()
+        self._follow(function)
 
     def set_lowrange(self, function: int, value: float) -> None:
         name = "v" if function == VOLTS else "i"
@@ -154,8 +159,7 @@ class Source:
         if function == AMPS and self._s.source_highc:
             picked = max(picked, 1e-6)
         setattr(self._s, f"source_lowrange{name}", picked)
-        self._follow(function, getattr(self._s, f"source_level{name}"))
-        self.update()
+        self._follow(function)
 
     def set_limit(self, name: str, value: float) -> None:
         """limitv, limiti, limitp or one of the limits while off."""
@@ -215,7 +219,7 @@ class Source:
         """Source action of the trigger model: take ``level`` now; seconds that the source needs for it."""
         self.swept = level
         before = self.range
-        self._follow(self._s.source_func, level, spend=False)
+        self._change_range(self._s.source_func, self._picked(self._s.source_func, level), spend=False)
         self._act(self._wanted())
         return self.delay() + (self._range_time() if self.range != before else 0.0)
 
@@ -230,8 +234,8 @@ class Source:
 
     def check_levels(self, levels: Sequence[float]) -> None:
         """Whether a sweep fits a fixed range; error 5005 (option) otherwise."""
-        name = "v" if self._s.source_func == VOLTS else "i"
-        if not self._autoranging(name) and any(abs(level) > self.range * ranges.SOURCE_OVER for level in levels):
+        largest = max(levels, key=abs)
+        if abs(largest) > self._picked(self._s.source_func, largest) * ranges.SOURCE_OVER:
             raise TspError(self._options.level_error)
 
     def delay(self) -> float:
@@ -240,15 +244,17 @@ class Source:
             return self._s.source_delay
         if self._s.source_func == VOLTS:
             return _VOLT_SETTLING[self._s.source_rangev]
-        return ranges.settling_time(self._s.source_rangei, False)
+        return ranges.settling_time(self._s.source_rangei, 0)
 
     # -- acting ------------------------------------------------------------------------------------------------------
 
     def update(self) -> None:
         """Bring the output stage to what the settings say, in its turn."""
         drive = self._wanted()
-        if drive != self._drive or self._pace.ahead:
+        if self._pace.ahead:
             self._pace.do(lambda: self._act(drive))
+        else:
+            self._act(drive)
 
     def _wanted(self) -> Drive:
         s, o = self._s, self._options
@@ -283,8 +289,7 @@ class Source:
         if (drive.kind == "open") != (before.kind == "open"):
             self._move_relay()
         elif self._contact is None and drive.kind != "open":
-            if drive.kind == before.kind == "voltage":
-                self.stepped(drive.level - before.level)
+            self.stepped(drive.level - before.level if drive.kind == before.kind == "voltage" else 0.0)
             self._put()
 
     def _move_relay(self) -> None:
@@ -300,8 +305,7 @@ class Source:
 
     def _closed(self) -> None:
         self._contact = None
-        if self._drive.kind == "voltage":
-            self.stepped(self._drive.level)
+        self.stepped(self._drive.level if self._drive.kind == "voltage" else 0.0)
         self._put()
 
     def _put(self) -> None:
@@ -313,27 +317,32 @@ class Source:
 
     # -- ranges ------------------------------------------------------------------------------------------------------
 
-    def _autoranging(self, name: str) -> bool:
-        return bool(self._s.source_autorangev if name == "v" else self._s.source_autorangei)
-
-    def _follow(self, function: int, level: float, spend: bool = True) -> None:
-        """Autorange of the source."""
+    def _picked(self, function: int, level: float) -> float:
+        """Range for a level: the present one while fixed, else the smallest that holds it."""
         s = self._s
         if function == VOLTS:
-            if s.source_autorangev:
-                picked = max(ranges.pick(ranges.VOLTAGE, level), s.source_lowrangev)
-                if picked != s.source_rangev:
-                    self._change_range(function, picked, spend)
-        elif s.source_autorangei:
-            picked = max(ranges.pick(ranges.CURRENT_SOURCE, level), s.source_lowrangei)
-            if picked != s.source_rangei:
-                self._change_range(function, picked, spend)
+            if not s.source_autorangev:
+                return s.source_rangev
+            return max(ranges.pick(ranges.VOLTAGE, level), s.source_lowrangev)
+        if not s.source_autorangei:
+            return s.source_rangei
+        return max(ranges.pick(ranges.CURRENT_SOURCE, level), s.source_lowrangei)
+
+    def _follow(self, function: int) -> None:
+        """Autorange of the source after one of its settings has changed."""
+        level = self._s.source_levelv if function == VOLTS else self._s.source_leveli
+        self._change_range(function, self._picked(function, level))
+        self.update()
 
     def _change_range(self, function: int, picked: float, spend: bool = True) -> None:
-        name = "source_rangev" if function == VOLTS else "source_rangei"
-        changed = getattr(self._s, name) != picked
-        setattr(self._s, name, picked)
-        if changed and spend and self._s.source_output == ON and function == self._s.source_func:
+        s = self._s
+        if picked == (s.source_rangev if function == VOLTS else s.source_rangei):
+            return
+        if function == VOLTS:
+            s.source_rangev = picked
+        else:
+            s.source_rangei = picked
+        if spend and s.source_output == ON and function == s.source_func:
             self._pace.spend(self._range_time())
 
     def _range_time(self) -> float:
@@ -341,7 +350,7 @@ class Source:
         return self._options.source_range_time_high if high else self._options.source_range_time
 
     def _delay(self) -> None:
-        if self._s.source_output == ON:
+        if self._s.source_output == ON and self._s.source_delay:
             self._pace.spend(self.delay())
 
     def _check_area(self, function: int, source_range: float) -> None:

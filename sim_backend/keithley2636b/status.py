@@ -49,9 +49,17 @@ class Register:
         self.condition = before | bit if on else before & ~bit
         if self.condition == before:
             return
-        if bit & (self.ptr if on else self.ntr):
+        if bit & (self.ptr if on else self.ntr) & ~self._event:
             self._event |= bit
             self._summarise()
+
+    def put(self, mask: int, bits: int) -> None:
+        """Bring the condition bits of ``mask`` to ``bits``."""
+        changed = (self.condition ^ bits) & mask
+        if changed:
+            for bit in self.bits.values():
+                if bit & changed:
+                    self.set(bit, bool(bit & bits))
 
     def latch(self, bit: int) -> None:
         """An event without a lasting condition."""

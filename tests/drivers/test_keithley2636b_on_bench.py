@@ -355,7 +355,7 @@ def test_safe_in_the_middle_of_everything(driver_bench: Build) -> None:
     channel.source(0.2)
     channel.output(True)
     channel.start_sample(100, 0.5)
-    bench.driver.write("print(smua.measure.v())")  # interrupted: nobody reads this reply
+    bench.driver.write("print(smub.measure.v())")  # interrupted: nobody reads this reply
     bench.driver.write("delay(1000)")
     bench.driver.safe()
     bench.driver.safe()

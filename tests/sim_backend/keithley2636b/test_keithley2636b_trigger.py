@@ -162,7 +162,7 @@ def test_event_numbers_seen_on_a_real_unit(wire):
 
 
 def test_all_event_numbers_differ(wire):
-    names = "SWEEPING SWEEP_COMPLETE MEASURE_COMPLETE SOURCE_COMPLETE PULSE_COMPLETE ARMED IDLE".split()
+    names = ["SWEEPING", "SWEEP_COMPLETE", "MEASURE_COMPLETE", "SOURCE_COMPLETE", "PULSE_COMPLETE", "ARMED", "IDLE"]
     expressions = [f"{c}.trigger.{n}_EVENT_ID" for c in ("smua", "smub") for n in names]
     expressions += [f"trigger.timer[{k}].EVENT_ID" for k in range(1, 9)]
     expressions += [f"trigger.blender[{k}].EVENT_ID" for k in range(1, 7)]

@@ -117,11 +117,12 @@ class World:
 
 
 def main() -> None:
+    world = World()
     rows = [
         ("query through PyVISA, trivial instrument", query()),
         ("SMU point in the circuit (drive, wait, V, I, compliance)", microseconds(World().reading, 5000)),
-        ("forward pulse, event path", microseconds(lambda world=World(): world.pulse(4.2), 1000)),
-        ("reverse pulse, event path", microseconds(lambda world=World(): world.pulse(-4.2), 1000)),
+        ("forward pulse, event path", microseconds(lambda: world.pulse(4.2), 1000)),
+        ("reverse pulse, event path", microseconds(lambda: world.pulse(-4.2), 1000)),
         ("1e6 set+reset cycles, vectorised path", World().cycles(10**6)),
     ]
     print("| what | measured |\n|---|---|")

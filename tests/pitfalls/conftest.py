@@ -57,13 +57,19 @@ class Rig:
 
     def cycles(self, level: float, reset: float, count: int, width: float = 100e-6) -> int:
         """``count`` cycles of 1 ms, one pulse and one reset pulse each; the number of times that the device spiked."""
+        return self.rounds(level, reset, count, 1, width)[0]
+
+    def rounds(self, level: float, reset: float, count: int, rounds: int, width: float = 100e-6) -> list[int]:
+        """The same several times over."""
         half = 0.5e-3
         times = [0, 0, width, width, half, half, half + width, half + width]
         self.channel.prepare_waveform(times, [0, level, level, 0, 0, reset, reset, 0], 1e-3, count)
         self.channel.output(True)
-        before = self.records()["spikes"]
-        self.fire()
-        return round(self.records()["spikes"] - before)
+        total = [self.records()["spikes"]]
+        for _ in range(rounds):
+            self.fire()
+            total.append(self.records()["spikes"])
+        return [round(n) for n in np.diff(total)]
 
     def sweep(self, window: float = 0.1, points: int = 21, **options: Any) -> Any:
         return self.meter.sweep(start=-window, stop=window, points=points, **options)

@@ -29,6 +29,7 @@ Ints = NDArray[np.intp]
 
 _ROUNDS = 14
 _TOLERANCE = 1e-6
+_STEEPEST = 1e9  # a curve with this a or b is a step between any two voltages
 
 
 class Family(Protocol):
@@ -161,27 +162,28 @@ def _solve(
     return a, b
 
 
+@np.errstate(divide="ignore", invalid="ignore")  # no tangent: NaN, and the row is bracketed
 def _tangents(
     t: Terms, rows: Ints, a: Floats, b: Floats, family: Family, side: Floats, q: Floats
 ) -> tuple[Floats, Floats]:
     """Where the ellipse of the quadratic approximation touches a curve of the family, on the side asked for."""
     maa, mab, mbb = -t.haa[rows], -t.hab[rows], -t.hbb[rows]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if not family.radial:
-            det = maa * mbb - mab * mab
-            step = side * np.sqrt(q * maa / det)
-            return a - mab / maa * step, b + step
-        ua, ub = family.direction(a, b)  # from the centre of the rays to the maximum
-        ma, mb = maa * ua + mab * ub, mab * ua + mbb * ub
-        squared = ua * ma + ub * mb
-        ea, eb = -mb, ma  # conjugate to u
-        norm = np.sqrt(maa * ea * ea + 2 * mab * ea * eb + mbb * eb * eb)
-        share = q / squared
-        across = np.sqrt(q * (1 - share)) / norm
-        across *= side  # turned counterclockwise, that is towards higher z, for +
-        return a - share * ua + across * ea, b - share * ub + across * eb
+    if not family.radial:
+        det = maa * mbb - mab * mab
+        step = side * np.sqrt(q * maa / det)
+        return a - mab / maa * step, b + step
+    ua, ub = family.direction(a, b)  # from the centre of the rays to the maximum
+    ma, mb = maa * ua + mab * ub, mab * ua + mbb * ub
+    squared = ua * ma + ub * mb
+    ea, eb = -mb, ma  # conjugate to u
+    norm = np.sqrt(maa * ea * ea + 2 * mab * ea * eb + mbb * eb * eb)
+    share = q / squared
+    across = np.sqrt(q * (1 - share)) / norm
+    across *= side  # turned counterclockwise, that is towards higher z, for +
+    return a - share * ua + across * ea, b - share * ub + across * eb
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # what is not finite is refused below
 def _newton(
     problem: Problem, family: Family, a: Floats, b: Floats, target: Floats, side: Floats, centre: Floats
 ) -> tuple[Floats, Floats, Bools]:
@@ -198,13 +200,12 @@ def _newton(
         across_a, across_b = t.haa * u + t.hab * v, t.hab * u + t.hbb * v
         ja, jb = (t.ga + across_a, t.gb + across_b) if family.radial else (across_a, across_b)
         f1, f2 = t.value - target[rows], t.ga * u + t.gb * v
-        with np.errstate(divide="ignore", invalid="ignore"):
-            det = t.ga * jb - t.gb * ja
-            da, db = (f2 * t.gb - f1 * jb) / det, (f1 * ja - f2 * t.ga) / det
-            size = np.abs(da) + np.abs(db)
-            reach = 1 + 0.5 * (np.abs(a) + np.abs(b))
-            shrink = np.minimum(1.0, reach / size)
-            a, b = a + shrink * da, b + shrink * db
+        det = t.ga * jb - t.gb * ja
+        da, db = (f2 * t.gb - f1 * jb) / det, (f1 * ja - f2 * t.ga) / det
+        size = np.abs(da) + np.abs(db)
+        reach = 1 + 0.5 * (np.abs(a) + np.abs(b))
+        shrink = np.minimum(1.0, reach / size)
+        a, b = a + shrink * da, b + shrink * db
         near = size < _TOLERANCE * (1 + np.abs(a) + np.abs(b))
         proper = (u * across_a + v * across_b < 0) & (side[rows] * (family.angle(a, b) - centre[rows]) > 0)
         lost = ~np.isfinite(size) | (b <= 0)
@@ -217,6 +218,7 @@ def _newton(
     return out_a, out_b, solved
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")  # a slope that is no number: too steep, back
 def _profile(problem: Problem, family: Family, angle: Floats, along: Floats) -> tuple[Floats, Floats]:
     """Largest value on each curve and its place: Newton's method inside a bracket of the slope's sign."""
     low = np.zeros_like(angle) if family.radial else np.full_like(angle, -np.inf)
@@ -231,10 +233,10 @@ def _profile(problem: Problem, family: Family, angle: Floats, along: Floats) -> 
         value = t.value
         # an information too small to invert means a curve too steep: back
         low, high = np.where(slope > 0, along, low), np.where(slope > 0, high, along)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            moved = along + slope / np.where(bend < 0, -bend, info)
+        moved = along + slope / np.where(bend < 0, -bend, info)
         reach = 0.5 + np.abs(along)
         moved = np.clip(np.where(np.isfinite(moved), moved, low), along - reach, along + reach)
+        moved = np.clip(moved, -_STEEPEST, _STEEPEST)
         halved = np.where(np.isfinite(low) & np.isfinite(high), (low + high) / 2, moved)
         moved = np.where((moved > low) & (moved < high), moved, halved)
         if np.all(np.abs(moved - along) < 1e-7 * (1 + np.abs(along))):

@@ -138,7 +138,7 @@ class Problem:
         ones, zeros = self.k0 + 0.5, s0 - self.k0 + 0.5
         mean1, mean0 = self.k1 / ones, (s1 - self.k1) / zeros
         within = (s2 - ones * mean1**2 - zeros * mean0**2) / s0
-        b = (mean1 - mean0) / np.maximum(within, 1e-3)
+        b = (mean1 - mean0) / np.maximum(within, 0.04)  # steeper starts lose the information to rounding
         return np.log(ones / zeros) - b * (mean1 + mean0) / 2, b
 
 

@@ -127,12 +127,13 @@ def endurance(run: Run) -> Figure | None:
     if len(cycles) < 2 or not found:
         return None
     figure = new_figure(run, 3.4)
-    upper, lower = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2)
     for result in found:
         place = cycles.get(result.at, 0.0)
-        _point(upper, place, Estimate(result.value, result.low, result.high), BLUE, 0, None)
-    upper.set(xlabel="cycles", ylabel="window, R non-spiking / R spiking")
-    rows = trials(run, request["split"], "field" if "field" in table(run, "spike").columns else None)
+        _point(left, place, Estimate(result.value, result.low, result.high), BLUE, 0, None)
+    left.set(xlabel="cycles", ylabel="window, R non-spiking / R spiking")
+    levels = [r.get("over") for r in requests_of(run) if r.get("request") == "probability"]
+    rows = trials(run, request["split"], levels[0] if levels else None)
     rows = rows[rows["why"] == ""]
     burst = rows[column(rows, request["over"])]
     for index, (at, level) in enumerate(rows.groupby("at")):
@@ -141,12 +142,12 @@ def endurance(run: Run) -> Figure | None:
             ends = wilson(k, n)
             place = cycles.get(float(value), 0.0)
             label = f"{float(str(at)):.4g} V" if place == 0 else None
-            _point(lower, place, Estimate(k / n, float(ends.low), float(ends.high)), colour(index), index, label)
-    lower.set(xlabel="cycles", ylabel="spiking probability", ylim=(-0.04, 1.04))
-    for axes in (upper, lower):
+            _point(right, place, Estimate(k / n, float(ends.low), float(ends.high)), colour(index), index, label)
+    right.set(xlabel="cycles", ylabel="spiking probability", ylim=(-0.04, 1.04))
+    for axes in (left, right):
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
         axes.set_xlim(-0.3, 2 * max(cycles.values()))
-    lower.legend(title="pulse level", loc="lower left")
+    outside_legend(right, title="pulse level")
     return figure
 
 

@@ -43,6 +43,7 @@ def test_gradient_and_hessian_are_the_derivatives():
     np.testing.assert_allclose((at(0, h).gb - at(0, -h).gb) / (2 * h), t.hbb, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inside scipy's scalar minimiser
 @pytest.mark.parametrize(("seed", "s", "n"), [(1, 0.115, 30), (2, 0.3, 10), (3, 0.06, 30), (4, 0.4, 50)])
 def test_maximum_and_likelihood_ratio_ends_against_brute_force(seed, s, n):
     """scipy's general optimisers on the written-out function, nested for the profile."""
@@ -185,6 +186,26 @@ def test_estimate_lies_in_its_interval_and_nothing_is_nan_but_refused_values():
         given_value = ~np.isnan(estimates.value)
         assert np.all(estimates.low[given_value] <= estimates.value[given_value] + 1e-9)
         assert np.all(estimates.value[given_value] <= estimates.high[given_value] + 1e-9)
+
+
+def test_random_designs_however_odd_give_consistent_answers():
+    """Uneven voltages, 1 to 1000 events, slopes from steps to flat, falling ones too: no warning, no NaN."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        m = rng.integers(2, 12)
+        volts = np.sort(rng.choice([1e-3, 1, 1e3]) * rng.standard_cauchy(m) + rng.uniform(-5, 5))
+        n = rng.integers(1, rng.choice([2, 5, 40, 1000]) + 1, m)
+        slope = np.ptp(volts) * 10 ** rng.uniform(-3, 1) * rng.choice([1, 1, 1, -1])
+        p = 1 / (1 + np.exp(-np.clip((volts - rng.choice(volts)) / slope, -500, 500)))
+        k = rng.binomial(n, p, (100, m))
+        with np.errstate(all="raise", under="ignore"):
+            batch = fit_many(volts, n, k, levels=(0.01, 0.5, 0.9), slope=True)
+        assert np.isfinite(batch.steepness).all()
+        margin = 1e-9 * np.ptp(volts)
+        for found in (*batch.thresholds.values(), batch.slope):
+            assert np.all(found.low <= found.high)
+            assert not np.any(found.value < found.low - margin)
+            assert not np.any(found.value > found.high + margin)
 
 
 @pytest.mark.parametrize(

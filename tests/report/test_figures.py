@@ -101,6 +101,30 @@ def test_pyplot_and_settings_are_left_alone(two_states):
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
 
 
+def test_endurance_is_drawn_against_all_cycles_so_far():
+    run, device = FakeRun(meta={"device": "d"}), Neuron(seed=4)
+    run.meta["resolved"] = {
+        "analyze": [
+            {"request": "probability", "of": "spike", "over": "field", "per": ["state", "burst"]},
+            {"request": "ratio", "of": "after_pulse", "to": "after_pulse", "over": "burst", "split": "spike"},
+        ]
+    }
+    for burst in (math.nan, 1, 9, 90):
+        run.state = "fresh" if burst != burst else "cycled"
+        run.loops = {"burst": burst, "burst_index": -1, "field": math.nan, "field_index": -1, "trial": -1}
+        if run.state == "cycled":
+            run.add("pulse", terminal="pd", role="set", level=4.6, width=1e-4, base=0.0, count=burst)
+        for number in range(30):
+            run.loops |= {"field": 0.21e6, "field_index": 0, "trial": number}
+            trial(run, device, 4.2)
+    drawn = figures_for(run)
+    left, right = drawn["endurance"].axes
+    places = sorted(float(line.get_xdata()[0]) for line in left.lines if line.get_marker() == "o")
+    assert places == [0, 1, 10, 100]
+    assert right.get_ylabel() == "spiking probability"
+    assert not any(name.startswith(("2C", "2D")) for name in drawn)
+
+
 def test_saved_as_png_and_pdf_under_the_name_of_the_run(two_states, tmp_path):
     written = save_figures(two_states, [], tmp_path / "new" / "folder")
     assert {p.suffix for p in written} == {".png", ".pdf"}

@@ -15,7 +15,7 @@ from typing import Any
 from lupa.lua51 import LuaRuntime
 
 from sim_backend.keithley2636b.errors import LuaFault, TspError
-from sim_backend.keithley2636b.tasks import Steps, Wait
+from sim_backend.tasks import Steps, Wait
 
 Leaf = Callable[..., Any]
 Report = Callable[[TspError], None]
@@ -67,13 +67,20 @@ class Handoff:
             self.results = (True,)
         except LuaFault as fault:
             self.results = (None, str(fault))
+        finally:
+            steps.close()
 
 
 class Bindings:
-    """Builds attribute objects. ``report`` takes the errors of the leaves."""
+    """Builds attribute objects.
 
-    def __init__(self, lua: LuaRuntime, handoff: Handoff, report: Report) -> None:
+    ``report`` takes the errors of the leaves. ``ahead`` tells the seconds that settings made before still take: a
+    function waits for them first.
+    """
+
+    def __init__(self, lua: LuaRuntime, handoff: Handoff, report: Report, ahead: Callable[[], float]) -> None:
         self._lua = lua
+        self._ahead = ahead
         self.handoff = handoff
         self.report = report
         self._leaves = Leaves()
@@ -95,7 +102,7 @@ class Bindings:
             error.label = error.label or label
             self.report(error)
 
-        other = Bindings(self._lua, self.handoff, report)
+        other = Bindings(self._lua, self.handoff, report, self._ahead)
         other.core, other.objects, other._leaves = self.core, self.objects, self._leaves
         return other
 
@@ -159,31 +166,31 @@ class Bindings:
 
     def immediate(self, function: Leaf) -> int:
         """``function`` in the protocol of ``callable`` in core.lua."""
-        report, handoff = self.report, self.handoff
 
-        def start(*arguments: Any) -> tuple[Any, ...]:
-            try:
-                value = function(*arguments)
-            except TspError as error:
-                report(error)
-                return (True,)
-            except LuaFault as fault:
-                return None, str(fault)
-            except BaseException as bug:
-                handoff.bug = bug
-                raise
-            return _answer(value)
+        def steps(*arguments: Any) -> Steps[Any]:
+            return function(*arguments)
+            yield
 
-        return self._leaf(start)
+        return self._started(function, steps)
 
     def blocking(self, function: Callable[..., Steps[Any]]) -> int:
         """Generator function in that protocol: runs at once as far as it goes without waiting."""
-        report, handoff = self.report, self.handoff
+        return self._started(None, function)
+
+    def _started(self, at_once: Leaf | None, function: Callable[..., Steps[Any]]) -> int:
+        """Leaf that does ``at_once``; or, without that or when settings still take time, the steps of ``function``."""
+        report, handoff, ahead = self.report, self.handoff, self._ahead
 
         def start(*arguments: Any) -> tuple[Any, ...]:
             try:
-                steps = function(*arguments)
-                wait = next(steps)
+                late = ahead()
+                if late > 0.0:
+                    steps = _delayed(late, function, arguments)
+                elif at_once is not None:
+                    return _answer(at_once(*arguments))
+                else:
+                    steps = function(*arguments)
+                handoff.pending = next(steps), steps
             except StopIteration as stop:
                 return _answer(stop.value)
             except TspError as error:
@@ -194,11 +201,15 @@ class Bindings:
             except BaseException as bug:
                 handoff.bug = bug
                 raise
-            handoff.pending = wait, steps
             handoff.report = report
             return (False,)
 
         return self._leaf(start)
+
+
+def _delayed(seconds: float, function: Callable[..., Steps[Any]], arguments: tuple[Any, ...]) -> Steps[Any]:
+    yield seconds
+    return (yield from function(*arguments))
 
 
 def source_text(name: str) -> str:

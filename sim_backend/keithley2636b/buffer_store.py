@@ -9,8 +9,8 @@ from sim_backend.keithley2636b import formats
 from sim_backend.keithley2636b.bindings import Bindings
 from sim_backend.keithley2636b.buffers import BYTES_PER_READING, ReadingBuffer
 from sim_backend.keithley2636b.errors import TspError
-from sim_backend.keithley2636b.tasks import Steps
 from sim_backend.keithley2636b.values import choice, number, numbers, whole, within
+from sim_backend.tasks import Steps
 
 _PLAIN_TABLE = -1  # number of what is no buffer but a Lua table
 _SWITCHES = frozenset({"appendmode", "cachemode", "collecttimestamps", "collectsourcevalues", "fillmode"})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sim_backend.keithley2636b.errors import TspError
-from sim_backend.keithley2636b.tasks import Signal
+from sim_backend.tasks import Signal
 
 NV_BASIC = 149_789  # readings of an nvbuffer
 NV_FULL = 60_000  # with time stamps and source values

@@ -25,7 +25,7 @@ from sim_backend.keithley2636b.settings import (
 from sim_backend.keithley2636b.source import Pace, Source
 from sim_backend.keithley2636b.status import StatusModel
 from sim_backend.keithley2636b.sweep import TriggerModel
-from sim_backend.keithley2636b.tasks import Signal, Steps, Task
+from sim_backend.tasks import Signal, Steps, Task
 
 _CONTACT_TIMES = (1e-3, 4e-3, 36e-3)  # s: fast, medium, slow
 _CONTACT_AMPS = 1e-3
@@ -53,7 +53,6 @@ class Channel:
         self.settings = Settings()
         self._options = options
         self._clock = context.clock
-        self._pace = pace
         self._bit = 2 if name == "a" else 4
         self._status = status
         self._limits = status[f"measurement.instrument.smu{name}"]
@@ -113,7 +112,6 @@ class Channel:
         if self._operation is not None:
             self._operation.cancel()
             self.sweep.stop()
-            self._measuring.set(self._bit, False)
             self._ended()
 
     def completed(self) -> Steps[None]:
@@ -140,8 +138,6 @@ class Channel:
     def measure(self, kinds: str, buffers: Sequence[ReadingBuffer]) -> Steps[tuple[float, ...]]:
         """A measure function called by a script; values in the order of ``kinds``."""
         self.require_idle()
-        if self._pace.ahead:
-            yield self._pace.ahead
         for buffer in buffers:
             buffer.prepare()
         readings = yield from self.take(kinds, buffers)
@@ -182,15 +178,17 @@ class Channel:
         count = s.measure_count if buffers else 1
         begun = self._clock.now
         self._measuring.set(self._bit, True)
-        for k in range(count):
-            late = begun + k * s.measure_interval - self._clock.now
-            if k and late > 0:
-                yield late
-            readings = yield from self.meter.measure(kinds, k == 0)
-            for buffer, reading in zip(buffers, readings, strict=False):
-                buffer.add(reading)
+        try:
+            for k in range(count):
+                late = begun + k * s.measure_interval - self._clock.now
+                if k and late > 0:
+                    yield late
+                readings = yield from self.meter.measure(kinds, k == 0)
+                for buffer, reading in zip(buffers, readings, strict=False):
+                    buffer.add(reading)
+        finally:
+            self._measuring.set(self._bit, False)
         self._note(readings)
-        self._measuring.set(self._bit, False)
         return readings
 
     def _note(self, readings: Sequence[Reading]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sim_backend.keithley2636b.tasks import Steps
+from sim_backend.tasks import Steps
 
 if TYPE_CHECKING:
     from sim_backend.keithley2636b.instrument import Simulated2636B

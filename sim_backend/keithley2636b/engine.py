@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from lupa.lua51 import LuaError, LuaMemoryError, LuaRuntime
@@ -10,7 +11,7 @@ from lupa.lua51 import LuaError, LuaMemoryError, LuaRuntime
 from sim_backend.keithley2636b.bindings import Bindings, Handoff, Leaf, Report
 from sim_backend.keithley2636b.dialect import translate
 from sim_backend.keithley2636b.errors import TspError
-from sim_backend.keithley2636b.tasks import Steps
+from sim_backend.tasks import Steps
 
 _POSITION = re.compile(r'^(?:tsp|\[string "(?:[^\n]*?)"\]):(\d+): ')
 # what Lua itself quotes: after a word, or before 'expected'
@@ -28,11 +29,17 @@ class Engine:
     """Lua for one instrument.
 
     ``functions`` are the host functions that the core library needs by name; ``report`` takes what goes to the error
-    queue. A run-time error ends its chunk and is reported as -286.
+    queue; ``ahead`` tells the seconds that settings still take. A run-time error ends its chunk as -286.
     """
 
     def __init__(
-        self, functions: dict[str, Leaf], report: Report, loop_time: float, endless_loop: int, memory: int
+        self,
+        functions: dict[str, Leaf],
+        report: Report,
+        ahead: Callable[[], float],
+        loop_time: float,
+        endless_loop: int,
+        memory: int,
     ) -> None:
         self._lua = LuaRuntime(
             encoding="latin-1",
@@ -46,7 +53,7 @@ class Engine:
         self._cache: dict[str, Any] = {}
         self._worker: Any = None
         self.handoff = Handoff(report)
-        self.bindings = Bindings(self._lua, self.handoff, report)
+        self.bindings = Bindings(self._lua, self.handoff, report, ahead)
         self.bindings.load(
             {**functions, "translate": translate, "results": self.handoff.collect},
             {"turn_time": loop_time, "budget": max(1, endless_loop // _HOOK), "exit": _EXIT},

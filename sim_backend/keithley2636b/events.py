@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from sim_backend.clock import Clock, Event
 from sim_backend.keithley2636b.errors import TspError
-from sim_backend.keithley2636b.tasks import Signal, Steps, Until
+from sim_backend.tasks import Signal, Steps, Until
 
 DIGIO = tuple(range(1, 15))
 TSPLINK = (15, 16, 17)

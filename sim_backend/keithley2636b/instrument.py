@@ -28,7 +28,7 @@ from sim_backend.keithley2636b.publish_system import (
 from sim_backend.keithley2636b.publish_trigger import TriggerSystem
 from sim_backend.keithley2636b.source import Pace
 from sim_backend.keithley2636b.status import CME, DDE, EXE, OPC, QYE, StatusModel
-from sim_backend.keithley2636b.tasks import Steps, Task
+from sim_backend.tasks import Steps, Task
 
 _FACTORY = {"KISweep": "kisweep.lua", "KIPulse": "kipulse.lua"}
 _INTERLOCK, _HIGH_VOLTS_NOT_READY = 2048, 1024
@@ -62,6 +62,7 @@ class Simulated2636B:
                 "date": self._date,
             },
             self._report,
+            lambda: self._pace.ahead,
             self.options.loop_time,
             self.options.endless_loop,
             self.options.memory,
@@ -247,11 +248,6 @@ class Simulated2636B:
     def now(self) -> float:
         return self._clock.now
 
-    def caught_up(self) -> Steps[None]:
-        """Until what was set has taken effect."""
-        if self._pace.ahead:
-            yield self._pace.ahead
-
     def set_calendar(self, seconds: float) -> None:
         self._calendar = seconds - self.now()
 
@@ -270,16 +266,18 @@ class Simulated2636B:
 
     def reset(self) -> Steps[None]:
         """reset(), *RST: channels, format, triggers; not status, errors, lines, variables (sec. 8)."""
-        yield from self.caught_up()
         for channel in self.channels.values():
             channel.reset()
         self.format.reset()
         self._engine.bindings.core.set_precision(self.format.asciiprecision)
         self._trigger.reset()
+        return
+        yield
 
     def complete(self) -> Steps[None]:
-        """Until no channel has an operation running."""
-        yield from self.caught_up()
+        """Until every setting has taken effect and no channel has an operation running."""
+        if self._pace.ahead:
+            yield self._pace.ahead
         for channel in self.channels.values():
             yield from channel.completed()
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sim_backend.clock import Clock
 from sim_backend.keithley2636b.source import Pace
-from sim_backend.keithley2636b.tasks import Steps, Task
+from sim_backend.tasks import Steps, Task
 
 _LOADING = re.compile(r"(loadscript|loadandrunscript)(?:[ \t]+([A-Za-z_]\w*))?[ \t]*$")
 

@@ -33,7 +33,7 @@ from sim_backend.keithley2636b.settings import (
     Settings,
 )
 from sim_backend.keithley2636b.source import Source
-from sim_backend.keithley2636b.tasks import Steps
+from sim_backend.tasks import Steps
 
 _REFERENCES = 10  # NPLC values whose reference readings are kept
 _RELATIVE = {kind: f"measure_rel_enable{kind}" for kind in "virp"}

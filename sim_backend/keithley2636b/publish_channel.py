@@ -21,8 +21,8 @@ from sim_backend.keithley2636b.settings import (
     checks,
 )
 from sim_backend.keithley2636b.source import Pace
-from sim_backend.keithley2636b.tasks import Steps
 from sim_backend.keithley2636b.values import number, numbers, whole
+from sim_backend.tasks import Steps
 
 _CONSTANTS = {
     "OUTPUT_DCAMPS": 0, "OUTPUT_DCVOLTS": 1, "OUTPUT_OFF": 0, "OUTPUT_ON": 1, "OUTPUT_HIGH_Z": 2, "OUTPUT_NORMAL": 0,
@@ -58,7 +58,7 @@ def publish(bind: Bindings, channel: Channel, store: BufferStore, options: Optio
     _attributes(bind, channel, groups, options, pace)
     _measuring(bind, channel, store, groups)
     _sweeping(bind, channel, store, groups)
-    _rest(bind, channel, store, smu, groups, pace)
+    _rest(bind, channel, store, smu, groups)
     return smu
 
 
@@ -252,13 +252,8 @@ def _sweeping(bind: Bindings, channel: Channel, store: BufferStore, groups: dict
     bind.function(groups["trigger"], "initiate", sweep.initiate)
 
 
-def _rest(bind: Bindings, channel: Channel, store: BufferStore, smu: Any, groups: dict[str, Any], pace: Pace) -> None:
-    def reset() -> Steps[None]:
-        if pace.ahead:
-            yield pace.ahead
-        channel.reset()
-
-    bind.slow_function(smu, "reset", reset)
+def _rest(bind: Bindings, channel: Channel, store: BufferStore, smu: Any, groups: dict[str, Any]) -> None:
+    bind.function(smu, "reset", channel.reset)
     bind.function(smu, "abort", channel.abort)
     bind.slow_function(groups["contact"], "check", channel.contact_check)
     bind.slow_function(groups["contact"], "r", channel.contact)

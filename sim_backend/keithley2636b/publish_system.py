@@ -10,8 +10,8 @@ from sim_backend.keithley2636b.buffer_store import Format
 from sim_backend.keithley2636b.errors import TspError
 from sim_backend.keithley2636b.events import number_argument
 from sim_backend.keithley2636b.settings import LONGEST_DELAY
-from sim_backend.keithley2636b.tasks import Signal, Steps
 from sim_backend.keithley2636b.values import boolean, choice, number, text
+from sim_backend.tasks import Signal, Steps
 
 _FORMATS = {
     "ASCII": 1, "SREAL": 2, "REAL32": 2, "REAL": 3, "REAL64": 3, "DREAL": 3, "NORMAL": 0, "NETWORK": 0, "BIGENDIAN": 0,
@@ -30,7 +30,6 @@ class Host(Protocol):
     description: str
 
     def now(self) -> float: ...
-    def caught_up(self) -> Steps[None]: ...
     def set_calendar(self, seconds: float) -> None: ...
     def identity(self) -> tuple[str, str, str, str]: ...
     def reset(self) -> Steps[None]: ...
@@ -70,7 +69,6 @@ def publish_timing(bind: Bindings, host: Host) -> None:
         wait = number_argument(1, seconds)
         if not 0 <= wait <= LONGEST_DELAY:
             raise TspError(-222)
-        yield from host.caught_up()
         yield wait
 
     def reset() -> None:
@@ -78,7 +76,6 @@ def publish_timing(bind: Bindings, host: Host) -> None:
         started = host.now()
 
     def elapsed() -> Steps[float]:
-        yield from host.caught_up()
         yield 1e-6  # a loop that only looks at the time must come to an end
         return round(host.now() - started, 6)
 
@@ -114,7 +111,12 @@ def publish_localnode(bind: Bindings, host: Host, members: dict[str, Any]) -> An
         bind.attribute(target, name, lambda value=value: value)
 
     def put(name: str, check: Callable[[Any], Any]) -> Callable[[Any], None]:
-        return lambda value: setattr(host, name, check(value))
+        def assign(value: Any) -> None:
+            setattr(host, name, check(value))
+            if name == "linefreq":
+                host.autolinefreq = False
+
+        return assign
 
     switch = choice(-224, 0, 1)
     checks: dict[str, Callable[[Any], Any]] = {

@@ -13,7 +13,7 @@ from sim_backend.keithley2636b.errors import TspError
 from sim_backend.keithley2636b.events import Detector, EventBus
 from sim_backend.keithley2636b.options import Options
 from sim_backend.keithley2636b.settings import AUTORANGE_ON, AUTOZERO_AUTO, VOLTS
-from sim_backend.keithley2636b.tasks import Signal, Steps, Task
+from sim_backend.tasks import Signal, Steps, Task
 
 if TYPE_CHECKING:
     from sim_backend.keithley2636b.channel import Channel

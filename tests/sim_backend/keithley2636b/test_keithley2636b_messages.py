@@ -100,6 +100,14 @@ def test_abort_ends_a_sweep(wire):
     assert wire.value("status.operation.sweeping.condition") == 0
 
 
+def test_abort_ends_a_measurement(wire):
+    wire.write("smua.measure.nplc = 25 smua.measure.i(smua.nvbuffer1)")
+    wire.finish(0.1)
+    assert wire.smu.status["operation.measuring"].condition == 2
+    wire.write("abort")
+    assert wire.values("print(status.operation.measuring.condition, smua.nvbuffer1.n)") == [0, 0]
+
+
 def test_device_clear_drops_what_has_not_run(wire):
     wire.write("x = 1 print(x) delay(10) x = 2", "x = 3")
     wire.finish(1.0)

@@ -125,6 +125,19 @@ def test_measurement_waits_for_the_relay(wire):
     assert wire.value("smua.measure.i()") == pytest.approx(1e-3, rel=0.1)
 
 
+def test_functions_wait_for_what_was_set_before(wire):
+    wire.write("smua.source.offmode = 2 smua.source.rangev = 20 smua.source.levelv = 1 smua.trigger.source.listv({5})")
+    wire.write("smua.trigger.source.action = 1 smua.source.delay = 0.1")
+    wire.finish(1)
+    begun = wire.clock.now
+    wire.write("smua.source.output = 1 digio.writebit(1, 1) smua.trigger.initiate() print('on')")
+    assert not wire.lines.level("smu.digio.1")
+    assert wire.read() == "on"
+    assert wire.clock.now - begun == pytest.approx(5e-3 + 0.1 + 0.5e-3, abs=1e-6)
+    assert wire.lines.level("smu.digio.1")
+    assert wire.circuit.true_voltage("pd") == pytest.approx(5)
+
+
 def test_output_high_z_opens_the_relay_and_reads_back_off(wire):
     wire.generator.drive(1.0, 1e3)
     wire.write("smua.source.output = smua.OUTPUT_HIGH_Z")

@@ -247,8 +247,10 @@ def test_localnode(wire):
         "2636B\t4308079\t3.2.2\tnil"
     )
     assert wire.values("print(localnode.linefreq, localnode.prompts, localnode.prompts4882)") == [50, 0, 1]
+    assert wire.ask("print(localnode.autolinefreq)") == "true"
     wire.write("localnode.linefreq = 60", "localnode.linefreq = 55")
     assert wire.errors() == [-224]
+    assert wire.ask("print(localnode.autolinefreq, localnode.linefreq)") == "false\t6.00000e+01"
     assert wire.value("node[1].smua.source.limiti") == 0.1
 
 

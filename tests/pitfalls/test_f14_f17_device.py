@@ -137,6 +137,7 @@ def test_f16_an_smu_sweep_to_6_5_volts_kills(open_rig: OpenRig) -> None:
 VOLTAGES = np.linspace(3.4, 5.0, 17)
 EVENTS = 30
 ROUNDS = 100
+STRONG = -4.8  # V; after -4.2 V as much is left as shifts V10 by 0.02 V in all these 51,000 cycles
 
 
 def standard_error(level: float = 0.1) -> tuple[float, float]:
@@ -163,7 +164,7 @@ def test_f17_thirty_events_per_voltage_leave_0_03_volts(open_rig: OpenRig) -> No
     still = {"drift_v50": 0.0, "drift_r_ns": 0.0, "drift_r_s": 0.0}
     rig = open_rig("hnno_t1", simulation={"parameters": still})
     rig.meter.high_impedance()
-    counts = np.array([rig.rounds(v, -4.2, EVENTS, ROUNDS) for v in VOLTAGES])
+    counts = np.array([rig.rounds(v, STRONG, EVENTS, ROUNDS) for v in VOLTAGES])
     fits = [fit_psychometric(VOLTAGES, np.full(VOLTAGES.shape, EVENTS), k) for k in counts.T]
     found = np.array([fit.thresholds[0.1].value for fit in fits])
     low, high = chi_square_limits(error, ROUNDS)
@@ -175,4 +176,4 @@ def test_f17_thirty_events_per_voltage_leave_0_03_volts(open_rig: OpenRig) -> No
     for shift in (0.04, 0.085):
         by_chance = 2 * stats.norm.sf(shift / (2**0.5 * error))
         assert Count(int((apart > shift).sum()), ROUNDS // 2).agrees(by_chance)
-    assert by_chance < 0.05
+    assert by_chance == pytest.approx(0.05, abs=0.01)  # 0.085 V: two standard deviations of a difference

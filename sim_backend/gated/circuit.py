@@ -1,14 +1,13 @@
 """Circuit of one gated (three-terminal) device: same face towards instruments as ``sim_backend.circuit.Circuit``.
 
-Sources are stiff against a channel of a gigaohm: a node takes the EMF of its source, unless the source is at its
-current limit or nothing is connected. Then the node's own capacitance is charged by what is left over (F20, F30).
+Time is cut into blocks of what the sources play together; in each the nodes follow their sources, and the device goes
+through the gate's straight pieces in closed form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from math import copysign, exp, inf, log
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,37 +15,10 @@ from numpy.typing import NDArray
 from sim_backend.circuit import Extremes
 from sim_backend.clock import Clock
 from sim_backend.devices.aab import AabTransistor
+from sim_backend.gated.nodes import Cable, Nodes
 from sim_backend.gated.port import GatedPort
 from sim_backend.gated.recording import Edges, RecordedBlock, Recording
 from sim_backend.gated.score import Block, blocks
-
-_AT_ONCE = 1e-8  # s: a gate that is charged faster than this jumps
-_STRAIGHT = 0.05  # of R C: longest piece of an exponential that is taken as straight
-_OVER = 15.0  # of R C: an exponential that is over
-_RELAX_STEP = 0.2  # of R C: step of a node that is not held
-_SETTLED = 1e-7  # V
-_HALVINGS = 60
-
-
-@dataclass(frozen=True)
-class _Cable:
-    """A port laid on a terminal, the capacitance (F) of its cable, and the most voltage (V) that its path passes."""
-
-    port: GatedPort
-    capacitance: float
-    ceiling: float
-
-    @property
-    def emf(self) -> float:
-        return min(max(self.port.emf, -self.ceiling), self.ceiling)
-
-
-@dataclass(frozen=True)
-class _Supply:
-    """What drives a node: EMF (V), None when it floats, and the most current (A) that comes with it."""
-
-    emf: float | None
-    limit: float
 
 
 class GatedCircuit:
@@ -65,10 +37,7 @@ class GatedCircuit:
         self.ports: dict[str, GatedPort] = {}
         self.extremes = {name: Extremes() for name in self.terminals}
         self._recent = {name: Extremes() for name in self.terminals}
-        self._cables: dict[str, list[_Cable]] = {name: [] for name in self.terminals}
-        self._leakage: dict[str, Callable[[float], float]] = {}
-        self._grounded: set[str] = set()
-        self._node = dict.fromkeys(self.terminals, 0.0)
+        self._nodes = Nodes(device)
         self._recordings: list[Recording] = []
         self._time = clock.now
 
@@ -80,37 +49,41 @@ class GatedCircuit:
             self.ports[name] = GatedPort(name, self)
         return self.ports[name]
 
-    def connect(self, port: GatedPort, terminal: str, capacitance: float = 0.0, ceiling: float = inf) -> None:
+    def connect(
+        self,
+        port: GatedPort,
+        terminal: str,
+        capacitance: float = 0.0,
+        ceiling: float = inf,
+        leakage: Callable[[float], float] | None = None,
+    ) -> None:
         """Lay the port on a terminal from now on, with a cable of ``capacitance`` (F) to common.
 
-        What lies in between passes at most ``ceiling`` (V), as the SMU path of an RSU does (F18).
+        What lies in between passes at most ``ceiling`` (V) and leaks ``leakage(time)`` (A) to common, as the SMU path
+        of an RSU does (F18, F25).
         """
         self.settle()
         if self.terminal_of(port) is not None:
             raise ValueError(f"port {port.name} is on a terminal already")
-        self._cables[terminal].append(_Cable(port, capacitance, ceiling))
+        self._nodes.cables[terminal].append(Cable(port, capacitance, ceiling, leakage))
         self.changed()
 
     def disconnect(self, port: GatedPort) -> None:
         """Take the port off its terminal from now on."""
         self.settle()
-        for cables in self._cables.values():
+        for cables in self._nodes.cables.values():
             cables[:] = [cable for cable in cables if cable.port is not port]
         self.changed()
 
     def ground(self, terminal: str) -> None:
         """Lay a terminal on common from now on."""
         self.settle()
-        self._grounded.add(terminal)
+        self._nodes.grounded.add(terminal)
         self.changed()
-
-    def leak(self, port: GatedPort, current: Callable[[float], float]) -> None:
-        """The path behind ``port`` leaks ``current(time)`` (A) to ground while it is laid on a terminal (F25)."""
-        self._leakage[port.name] = current
 
     def terminal_of(self, port: GatedPort) -> str | None:
         """The terminal that a port is laid on now."""
-        for terminal, cables in self._cables.items():
+        for terminal, cables in self._nodes.cables.items():
             if any(cable.port is port for cable in cables):
                 return terminal
         return None
@@ -147,15 +120,15 @@ class GatedCircuit:
         if terminal is None:
             return 0.0
         self.settle()
-        leak = self._leakage.get(port.name)
-        return self._share(port, terminal) + (leak(self.clock.now) if leak else 0.0)
+        leak = next(cable.leakage for cable in self._nodes.cables[terminal] if cable.port is port)
+        return self._nodes.share(port, terminal) + (leak(self.clock.now) if leak else 0.0)
 
     def port_limited(self, port: GatedPort) -> bool:
         terminal = self._reached(port)
         if terminal is None:
             return False
         self.settle()
-        return self._limited(terminal)
+        return self._nodes.limited(terminal)
 
     def flicker(self) -> float:
         return self.device.flicker()
@@ -175,12 +148,12 @@ class GatedCircuit:
     def true_voltage(self, terminal: str) -> float:
         """Node voltage (V) against common now."""
         self.settle()
-        return self._node[terminal]
+        return self._nodes.voltage[terminal]
 
     def true_voltages(self) -> dict[str, float]:
         """All node voltages (V) now."""
         self.settle()
-        return dict(self._node)
+        return dict(self._nodes.voltage)
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -211,27 +184,27 @@ class GatedCircuit:
         number = len(block.durations)
         nodes = {}
         for terminal in self.terminals:
-            moving = [block.levels[p.name] for p in self._ports_on(terminal) if p.name in block.levels]
-            still = np.full(number, self._node[terminal])
+            moving = [block.levels[p.name] for p in self._nodes.ports_on(terminal) if p.name in block.levels]
+            still = np.full(number, self._nodes.voltage[terminal])
             edges = Edges(np.array(moving[0][0]), np.array(moving[0][1])) if moving else Edges(still, still)
             nodes[terminal] = edges
             for v in (edges.starts.min(), edges.starts.max(), edges.ends.min(), edges.ends.max()):
                 self._include(terminal, float(v))
-            self._node[terminal] = float(edges.ends[-1])
+            self._nodes.voltage[terminal] = float(edges.ends[-1])
         self._through(np.array(block.durations), nodes, block.count)
 
     def _hold(self, duration: float) -> None:
         """Constant EMFs; gate, drain or source may still be on their way."""
-        for seconds, end in self._gate_pieces(duration):
-            start, left = self._node["gate"], seconds
+        for seconds, end in self._nodes.gate_pieces(duration):
+            start, left = self._nodes.voltage["gate"], seconds
             while left > 0.0:
-                step = min(left, self._relax_nodes(left))
+                step = min(left, self._nodes.relax(left))
                 here = start + (end - start) * (1.0 - left / seconds)
                 there = start + (end - start) * (1.0 - (left - step) / seconds)
-                nodes = {name: Edges(np.array([v]), np.array([v])) for name, v in self._node.items()}
+                nodes = {name: Edges(np.array([v]), np.array([v])) for name, v in self._nodes.voltage.items()}
                 nodes["gate"] = Edges(np.array([here]), np.array([there]))
                 self._through(np.array([step]), nodes, 1)
-                self._node["gate"] = there
+                self._nodes.voltage["gate"] = there
                 left -= step if step < left else left
             self._note()
 
@@ -252,158 +225,22 @@ class GatedCircuit:
                 self.device.ramp(*piece)
             return
         resistance = self.device.gate_resistance
-        cables = {terminal: self._cable(terminal) for terminal in self.terminals}
+        cables = {terminal: self._nodes.cable(terminal) for terminal in self.terminals}
         passage = self.device.run(pieces, count)
         for recording in self._recordings:
             recording.blocks.append(RecordedBlock(start, count, durations, nodes, passage, resistance, cables))
 
-    # -- nodes -----------------------------------------------------------------------------------------------------
-
-    def _ports_on(self, terminal: str) -> list[GatedPort]:
-        return [cable.port for cable in self._cables[terminal] if cable.port.connected]
-
-    def _supply(self, terminal: str) -> _Supply:
-        if terminal in self._grounded:
-            return _Supply(0.0, inf)
-        cables = [cable for cable in self._cables[terminal] if cable.port.connected]
-        if not cables:
-            return _Supply(None, 0.0)
-        weights = [1.0 / cable.port.resistance for cable in cables]
-        emf = sum(w * cable.emf for w, cable in zip(weights, cables, strict=True)) / sum(weights)
-        return _Supply(emf, sum(cable.port.limit for cable in cables))
-
     def _track(self) -> None:
-        """Put all nodes that their sources can hold to where the sources are."""
-        for terminal in self.terminals:
-            supply = self._supply(terminal)
-            if supply.emf is not None and not self._slow(terminal, supply.emf, supply.limit):
-                self._node[terminal] = supply.emf
+        """Nodes go to where their sources are."""
+        self._nodes.track()
         self._note()
-
-    def _slow(self, terminal: str, emf: float, limit: float) -> bool:
-        """Whether the source cannot hold the node at ``emf``: charging it takes time, or its current is too large."""
-        if limit == inf:
-            return False
-        capacitance = self._capacitance(terminal)
-        if capacitance * abs(emf - self._node[terminal]) > limit * _AT_ONCE:
-            return True
-        return abs(self._device_current(terminal, emf)) > limit
-
-    def _capacitance(self, terminal: str) -> float:
-        p = self.device.parameters
-        own = p.c_gate + p.c_gd if terminal == "gate" else p.c_gd
-        return own + self._cable(terminal)
-
-    def _cable(self, terminal: str) -> float:
-        """Cable capacitance (F) of what is laid on a terminal."""
-        return sum(cable.capacitance for cable in self._cables[terminal])
-
-    def _device_current(self, terminal: str, voltage: float) -> float:
-        """Current (A) into ``terminal`` if it were at ``voltage``, the others as they are."""
-        node = {**self._node, terminal: voltage}
-        into_gate = self.device.gate_current(node["gate"] - node["source"])
-        if terminal == "gate":
-            return into_gate
-        channel = self.device.channel_current(node["drain"] - node["source"])
-        return channel if terminal == "drain" else -channel - into_gate
-
-    def _limited(self, terminal: str) -> bool:
-        supply = self._supply(terminal)
-        if supply.emf is None or supply.limit == inf:
-            return False
-        v = self._node[terminal]
-        return abs(supply.emf - v) > _SETTLED or abs(self._device_current(terminal, v)) > supply.limit
-
-    def _injected(self, terminal: str) -> float:
-        """Current (A) that a source at its limit pushes into its node; 0 for a floating one."""
-        supply, v = self._supply(terminal), self._node[terminal]
-        if supply.emf is None:
-            return 0.0
-        lag = supply.emf - v
-        return copysign(supply.limit, lag if abs(lag) > _SETTLED else self._device_current(terminal, v))
-
-    def _share(self, port: GatedPort, terminal: str) -> float:
-        """Current (A) out of one of the ports on a node; the stiffest takes what the others leave."""
-        v = self._node[terminal]
-        total = self._injected(terminal) if self._limited(terminal) else self._device_current(terminal, v)
-        cables = [cable for cable in self._cables[terminal] if cable.port.connected]
-        currents = {cable.port.name: (cable.emf - v) / cable.port.resistance for cable in cables}
-        stiffest = min(cables, key=lambda cable: cable.port.resistance).port
-        if port is not stiffest:
-            return currents[port.name]
-        return total - sum(current for name, current in currents.items() if name != stiffest.name)
-
-    def _gate_pieces(self, duration: float) -> list[tuple[float, float]]:
-        """(seconds, end voltage) of straight pieces of the gate for ``duration``: mostly one."""
-        supply, v = self._supply("gate"), self._node["gate"]
-        if (supply.emf is not None and supply.limit == inf) or not self._unheld("gate"):
-            return [(duration, v)]
-        r_c = self.device.gate_resistance * self._capacitance("gate")
-        final = self._node["source"] + self._injected("gate") * self.device.gate_resistance
-        target = supply.emf
-        until = duration
-        if target is not None and (final - target) * (target - v) > 0.0:
-            until = min(duration, r_c * log((final - v) / (final - target)))
-        curved = min(until, _OVER * r_c)
-        number = int(curved / (_STRAIGHT * r_c)) + 1
-        ends = [final + (v - final) * exp(-curved * (k + 1) / number / r_c) for k in range(number)]
-        pieces = [(curved / number, end) for end in ends]
-        if curved < until:
-            pieces.append((until - curved, final))
-        if until < duration and target is not None:
-            pieces[-1] = (pieces[-1][0], target)
-            pieces.append((duration - until, target))
-        return [piece for piece in pieces if piece[0] > 0.0]
-
-    def _unheld(self, terminal: str) -> bool:
-        supply = self._supply(terminal)
-        return supply.emf is None or self._limited(terminal)
-
-    def _relax_nodes(self, left: float) -> float:
-        """Let drain and source go on where nothing holds them; returns the step (s) for which they may stay so."""
-        step = left
-        for terminal in ("drain", "source"):
-            if self._unheld(terminal):
-                step = min(step, self._relax(terminal, left))
-        return step
-
-    def _relax(self, terminal: str, left: float) -> float:
-        v, injected = self._node[terminal], self._injected(terminal)
-        surplus = injected - self._device_current(terminal, v)
-        final = self._rest_voltage(terminal, injected)
-        capacitance = self._capacitance(terminal)
-        if abs(final - v) < _SETTLED or surplus == 0.0 or capacitance == 0.0:
-            self._node[terminal] = final
-            return left
-        tau = max(capacitance * (final - v) / surplus, 1e-12)
-        step = min(left, _RELAX_STEP * tau)
-        self._node[terminal] = final + (v - final) * exp(-step / tau)
-        return step
-
-    def _rest_voltage(self, terminal: str, injected: float) -> float:
-        """Where the node comes to rest: device current equal to the injected one, or at the source's EMF."""
-        supply = self._supply(terminal)
-        other = self._node["source" if terminal == "drain" else "drain"]
-        if supply.emf is None and terminal == "drain":
-            return other  # no current, no voltage across the channel
-        bound = supply.emf if supply.emf is not None else other
-        low, high = sorted((other, bound)) if bound != other else (other - 1.0, other + 1.0)
-        if supply.emf is not None and abs(self._device_current(terminal, supply.emf)) <= supply.limit:
-            return supply.emf
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            if self._device_current(terminal, middle) < injected:
-                low = middle
-            else:
-                high = middle
-        return 0.5 * (low + high)
 
     def _reached(self, port: GatedPort) -> str | None:
         """The terminal that a port acts on now."""
         return self.terminal_of(port) if port.connected else None
 
     def _note(self) -> None:
-        for terminal, v in self._node.items():
+        for terminal, v in self._nodes.voltage.items():
             self._include(terminal, v)
 
     def _include(self, terminal: str, v: float) -> None:

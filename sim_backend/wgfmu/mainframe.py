@@ -22,6 +22,7 @@ class Rsu:
     """A B1531A near the probe: lays either the fast channel or the SMU cable on a device terminal.
 
     The SMU path passes +-25 V and leaks (F18, F25). ``path`` is "smu" at power-on; only the library switches it.
+    ``operations`` counts switchings. The operator may take the RSU's output off the terminal (wiring W2).
     """
 
     def __init__(
@@ -38,27 +39,43 @@ class Rsu:
         self.fast = fast
         self.smu = smu
         self.operations = 0
+        self.attached = True
         self._circuit = circuit
         self._capacitance = capacitance
-        if smu is not None:
-            if leakage is not None:
-                circuit.leak(smu, leakage)
-            circuit.connect(smu, terminal, capacitance, SMU_PATH_VOLTS)
+        self._leakage = leakage
+        self._join()
 
     def select(self, path: Path) -> None:
         """Switch to a path; the other one's port sees an open cable from now on."""
         if path == self.path:
             return
+        self._part()
         self.path = path
         self.operations += 1
-        if path == "wgfmu":
-            if self.smu is not None:
-                self._circuit.disconnect(self.smu)
+        self._join()
+
+    def detach(self) -> None:
+        """The operator takes the output off the device terminal: neither path reaches it any more."""
+        self._part()
+        self.attached = False
+
+    def attach(self) -> None:
+        """The operator puts the output back on the terminal; what else was plugged there must be off."""
+        self.attached = True
+        self._join()
+
+    def _join(self) -> None:
+        if not self.attached:
+            return
+        if self.path == "wgfmu":
             self._circuit.connect(self.fast, self.terminal, self._capacitance)
-        else:
-            self._circuit.disconnect(self.fast)
-            if self.smu is not None:
-                self._circuit.connect(self.smu, self.terminal, self._capacitance, SMU_PATH_VOLTS)
+        elif self.smu is not None:
+            self._circuit.connect(self.smu, self.terminal, self._capacitance, SMU_PATH_VOLTS, self._leakage)
+
+    def _part(self) -> None:
+        port = self.fast if self.path == "wgfmu" else self.smu
+        if self.attached and port is not None:
+            self._circuit.disconnect(port)
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ class Native:
     def _wrapped(self, name: str, kinds: list[str], method: Callable[..., Any]) -> Callable[..., int]:
         def function(*raw: Any) -> int:
             call = f"WGFMU_{name}({', '.join(_shown(k, r) for k, r in zip(kinds, raw, strict=True) if k in _INPUTS)})"
-            self._state.call = call
+            self._state.begin(call)
             with _Boundary(self._state, call) as boundary:
                 arguments = _inputs(kinds, raw)
                 results = method(*arguments)

@@ -71,6 +71,12 @@ class State:
         self._draws[channel] = first + count
         return first
 
+    def begin(self, call: str) -> None:
+        """A function is called: real time, where the clock follows it, is caught up."""
+        self.call = call
+        for mainframe in self.mainframes.values():
+            mainframe.clock.sync()
+
     def warn(self, level: int, message: str) -> None:
         """A warning of the present call.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim_backend.devices.aab import AabTransistor, make_parameters
+from sim_backend.devices.aab import AabTransistor, make_device, make_parameters
 from sim_backend.draws import Draws
 
 VDS = 2.0
@@ -245,7 +245,7 @@ def test_row_16_negative_pulses_act_the_other_way() -> None:
 
 def test_row_17_spread_of_forty_devices() -> None:
     """sd of 40 draws is known to 11 %: bounds at 3 sd of that, false alarm below 1 % (fixed seed)."""
-    devices = [AabTransistor.specimen(make_parameters(), Draws(1), k) for k in range(40)]
+    devices = [make_device({"specimen": k}, Draws(1), False) for k in range(1, 41)]
     peaks = [peak(sweep(d, UP)) for d in devices]
     deltas = [pulse_delta(AabTransistor(d.parameters)) / NANO for d in devices]
     assert np.std(peaks) == pytest.approx(0.26, rel=0.34)

@@ -635,3 +635,44 @@ def test_a_crash_inside_is_a_library_error_and_kept(lib: Online, monkeypatch: py
         lib.call("connect", 101)
     assert raised.value.code == -7
     assert [str(c) for c in lib.bench.library.crashes] == ["a bug"]
+
+
+@pytest.mark.parametrize("step", [0.9e-3, 17.3e-6, 3.1e-6])
+def test_looking_changes_nothing(step: float) -> None:
+    """Status and voltages asked for at odd times cut the waveform into other pieces, with the same readings."""
+    readings = []
+    for looks in (False, True):
+        lib = Online()
+        lib.make("gate", 0.0, (200e-9, -8.0), (300e-9, -8.0), (200e-9, 0.0), (300e-9, 0.0))
+        lib.make("drain", 2.0, (5e-6, 2.0))
+        lib.call("setMeasureEvent", "drain", "m", 1e-6, 2, 2e-6, 1e-6, AVERAGED)
+        lib.call("addSequence", 101, "gate", 1000.0)
+        lib.call("addSequence", 102, "drain", 200.0)
+        lib.ready(101)
+        lib.ready(102, current_range=6003)
+        lib.call("execute")
+        while looks and lib.status()[0] is Status.RUNNING:
+            lib.bench.clock.sleep(step)
+            lib.gate()
+        lib.call("waitUntilCompleted")
+        readings.append(lib.read(102)[1])
+    assert readings[1] == pytest.approx(readings[0], rel=1e-5, abs=1e-14)
+
+
+def test_a_reading_late_in_a_long_session_is_the_same() -> None:
+    """Absolute times lose digits; a day into a session a 100 ns window still lies where it should."""
+    values = []
+    for idle in (0.0, 1e5):
+        lib = Online()
+        lib.bench.clock.sleep(idle)
+        lib.make("gate", 0.0, (200e-9, -8.0), (300e-9, -8.0), (200e-9, 0.0), (300e-9, 0.0))
+        lib.make("drain", 2.0, (1e-6, 2.0))
+        lib.call("setMeasureEvent", "drain", "m", 0.4e-6, 1, 1e-7, 1e-7, AVERAGED)
+        for channel, name in ((101, "gate"), (102, "drain")):
+            lib.call("addSequence", channel, name, 500.0)
+        lib.ready(101)
+        lib.ready(102, current_range=6005)
+        lib.call("execute")
+        lib.call("waitUntilCompleted")
+        values.append(lib.read(102)[1])
+    assert values[1] == pytest.approx(values[0], rel=1e-3)

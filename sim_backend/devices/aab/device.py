@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sim_backend.devices.aab.carriers import Lag, Ramp, follow, follow_many, lag_of, split_at_zero, train
 from sim_backend.devices.aab.conduction import channel_current
 from sim_backend.devices.aab.domains import Domains, Steps
-from sim_backend.devices.aab.parameters import AabParameters, spread
+from sim_backend.devices.aab.parameters import AabParameters
 from sim_backend.devices.aab.traps import DeepCycle, Doses, FastCycle, after_deep, after_fast, doses
 
 Floats = NDArray[np.float64]
@@ -117,11 +117,6 @@ class AabTransistor:
             if self.draws is None:
                 raise ValueError("AAB device: stochastic domains need random draws")
             self._domains = Domains(self.draws, self.device, self.parameters.domains)
-
-    @classmethod
-    def specimen(cls, nominal: AabParameters, draws: DeviceDraws, device: int) -> AabTransistor:
-        """The ``device``-th specimen of a batch around ``nominal``."""
-        return cls(spread(nominal, draws, device), draws, device)
 
     # -- state -----------------------------------------------------------------------------------------------------
 

@@ -260,7 +260,7 @@ class Source:
         s, o = self._s, self._options
         if s.source_output == ON:
             if s.source_func == VOLTS:
-                volts = ranges.on_grid(self.level, s.source_rangev * o.source_counts)
+                volts = ranges.on_grid(self.level, s.source_rangev * o.voltage_counts)
                 return Drive("voltage", volts, self._current_limit(volts), o.on_resistance)
             amps = ranges.on_grid(self.level, s.source_rangei * o.current_counts)
             return Drive("current", amps, self._voltage_limit(amps))

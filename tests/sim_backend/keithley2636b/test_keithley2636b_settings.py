@@ -294,3 +294,12 @@ def test_options_are_checked():
 
 def test_identity_follows_the_bench(make_wire):
     assert make_wire(firmware="4.0.5").ask("*IDN?").endswith(", 4.0.5")
+
+
+def test_every_option_says_where_it_comes_from():
+    table = Options.table()
+    assert len(table) > 30
+    assert all(section and about for _, _, section, about in table)
+    assert Options.from_mapping({"contact": [1, 2]}).contact == (1.0, 2.0)
+    with pytest.raises(ValueError, match="contact"):
+        Options.from_mapping({"contact": [1, 2, 3]})

@@ -65,9 +65,7 @@ class ResistanceFits:
     overflow: Ints
 
 
-def fit_resistances(
-    voltage: ArrayLike, current: ArrayLike, status: ArrayLike | None = None
-) -> ResistanceFits:
+def fit_resistances(voltage: ArrayLike, current: ArrayLike, status: ArrayLike | None = None) -> ResistanceFits:
     """Fit many sweeps at once.
 
     Args:

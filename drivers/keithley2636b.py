@@ -188,7 +188,6 @@ class Keithley2636B(TspInstrument):
         }
         return {
             "sweep": {**levels, "max_points": ranges.MAX_POINTS},
-            "bias": levels,
             "sample": {**levels, "max_points": ranges.MAX_POINTS, "max_interval": ranges.MAX_INTERVAL},
             "timing": {
                 "output_time": 5e-3,

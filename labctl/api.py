@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from labctl.bench.description import BenchDescription
     from labctl.execution.carry_out import Outcome
     from labctl.execution.events import Event
-    from labctl.plan.model import Plan
+    from labctl.plan.plan import Plan
     from labctl.protocol import Protocol
 
 PACKAGES = ("labctl", "pyvisa", "pymeasure", "numpy", "scipy", "pandas", "h5py", "pydantic", "lupa")
@@ -84,7 +84,7 @@ def run(
     operator: str = "",
     device: str = "",
     note: str = "",
-    ask_operator: Callable[[str], None] | None = None,
+    ask_operator: Callable[[str, str], None] | None = None,
     progress: Callable[[Event], None] = lambda event: None,
 ) -> Outcome:
     """Run a protocol and return how it ended, with the path of the run file.
@@ -147,7 +147,7 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], operator: str, devi
 
 
 def _tables(plan: Plan) -> Any:
-    from labctl.plan.model import ForEach, Repeat, Until, walk
+    from labctl.plan.operations import ForEach, Repeat, Until, walk
     from labctl.store import event_tables
 
     loops: dict[str, str] = {}
@@ -155,6 +155,8 @@ def _tables(plan: Plan) -> Any:
     for op in walk(plan.ops):
         if isinstance(op, Repeat | Until):
             repeats.append(op.name)
+            if isinstance(op, Until) and op.search:
+                loops[op.search.name] = op.search.unit
         elif isinstance(op, ForEach):
             loops[op.axis.name] = op.axis.unit
             repeats += [op.inner[0]] if op.inner else []
@@ -191,7 +193,7 @@ def _numbered(stem: str, number: int) -> str:
     return stem if number == 1 else f"{stem}_{number}"
 
 
-def _no_operator(text: str) -> None:
+def _no_operator(step: str, what: str) -> None:
     from labctl.execution.events import StopRun
 
-    raise StopRun(f"the operator step {text!r} was not confirmed: run on a terminal, or pass --confirm")
+    raise StopRun(f"operator step {step!r} was not confirmed: {what}")

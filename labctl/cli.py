@@ -174,7 +174,7 @@ def plan(
 
 def _verdict(planned: Any) -> dict[str, Any]:
     from labctl.plan.errors import describe as violation_text
-    from labctl.plan.model import to_plain
+    from labctl.plan.plan import to_plain
 
     return {
         "duration": planned.cost.duration,

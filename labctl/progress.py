@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from labctl.execution.events import Event, StopRun
-from labctl.plan.model import Plan
+from labctl.plan.plan import Plan
 
 #: least seconds between two reports
 INTERVAL = 0.2
@@ -68,16 +68,16 @@ def _line(count: int, total: float, event: Event) -> str:
     return json.dumps(row, default=float)
 
 
-def operator_prompt(confirmed: list[str]) -> Callable[[str], None]:
+def operator_prompt(confirmed: list[str]) -> Callable[[str, str], None]:
     """How operator steps are asked for: already confirmed, on a terminal, or refused."""
 
-    def ask(step: str) -> None:
+    def ask(step: str, what: str) -> None:
         if step in confirmed or "all" in confirmed:
             return
         if not sys.stdin.isatty():
-            raise StopRun(f"operator step not confirmed: {step!r}; run on a terminal, or pass --confirm {step!r}")
-        answer = input(f"Operator: {step}\n  done? [y/N] ")
+            raise StopRun(f"operator step not confirmed: {what} (run on a terminal, or pass --confirm {step})")
+        answer = input(f"Operator: {what}\n  done? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
-            raise StopRun(f"operator step refused: {step!r}")
+            raise StopRun(f"operator step refused: {what}")
 
     return ask

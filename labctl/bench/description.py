@@ -62,6 +62,7 @@ class Connection(_Model):
     isolation: Literal["relay", "output", "series", "rsu", "direct"] = "direct"
     relay: str | None = None
     position: str | None = None
+    limit: Volts | None = Field(default=None, description="largest |V| that this path passes, such as 25 V of an RSU")
     capacitance: Farads = Field(default=0.0, description="cable capacitance to ground")
     rsu: str | None = Field(default=None, description="WGFMU channel whose RSU this SMU passes through")
     manual: bool = Field(default=False, description="needs an operator to plug it in")

@@ -55,6 +55,7 @@ class OpenBench:
     instruments: dict[str, Any]
     clock: Any
     library: Any
+    simulated: bool
     identities: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def channel(self, source: str) -> Any:
@@ -67,13 +68,33 @@ class OpenBench:
         """Everything that the drivers of this bench may raise: the wire's errors and the instruments' own."""
         return tuple({error for instrument in self.instruments.values() for error in instrument.exceptions})
 
+    @property
+    def line_frequency(self) -> float:
+        """Hz, as the bench file's instruments say; 50 where none does."""
+        found = [
+            entry.options["line_frequency"]
+            for entry in self.description.instruments.values()
+            if "line_frequency" in entry.options
+        ]
+        return float(found[0]) if found else 50.0
+
+    def plug(self, source: str) -> None:
+        """The operator has plugged in a manual connection: the simulated bench does as much."""
+        if self.simulated:
+            self.library.bench.plug(source)
+
+    def unplug(self, source: str) -> None:
+        """The operator has restored the usual cable."""
+        if self.simulated:
+            self.library.bench.unplug(source)
+
     def true_voltages(self) -> dict[str, float]:
         """Node voltages of the simulated circuit now; empty on a real bench, which cannot know them."""
-        return dict(self.library.true_voltages()) if self.description.simulated else {}
+        return dict(self.library.true_voltages()) if self.simulated else {}
 
     def true_extremes(self) -> dict[str, float]:
         """Largest-magnitude node voltages since the last call (simulated bench only)."""
-        return dict(self.library.true_extremes()) if self.description.simulated else {}
+        return dict(self.library.true_extremes()) if self.simulated else {}
 
     def settings(self) -> dict[str, dict[str, Any]]:
         return {name: instrument.settings() for name, instrument in self.instruments.items()}
@@ -130,7 +151,7 @@ def open_bench(bench: BenchDescription, specification: str, purpose: str) -> Ite
         stack.callback(manager.close)
         library = manager.visalib
         clock = getattr(library, "clock", None) or HostClock()
-        opened = OpenBench(bench, {}, clock, library)
+        opened = OpenBench(bench, {}, clock, library, specification.endswith("@labctl"))
         for name, entry in bench.instruments.items():
             opened.instruments[name] = _open(name, entry, library, clock)
             stack.callback(opened.instruments[name].adapter.close)

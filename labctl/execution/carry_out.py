@@ -18,7 +18,7 @@ from typing import Any
 from labctl.bench.opening import OpenBench
 from labctl.execution.events import Event, StopRun
 from labctl.execution.executor import AskOperator, Executor
-from labctl.plan.model import Plan
+from labctl.plan.plan import Plan
 from labctl.store import Recorder, StorageError
 
 

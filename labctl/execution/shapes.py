@@ -6,29 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from labctl.plan import model as m
+from labctl.plan import operations as o
 from labctl.store import loop_column
-from labctl.store.flags import Flags
 
 
-def outside(op: m.Op) -> dict[str, float | int]:
+def outside(op: o.Op) -> dict[str, float | int]:
     """Loop columns of an operation as they are outside it: NaN for a variable, -1 for an index or counter."""
     match op:
-        case m.Repeat() | m.ForEach() | m.Until():
+        case o.Repeat() | o.ForEach() | o.Until():
             return {name: np.nan if isinstance(value, float) else -1 for name, value in columns(op, 0, 0).items()}
         case _:
             return {}
 
 
-def columns(op: m.Repeat | m.ForEach | m.Until, index: int, turn: int) -> dict[str, float | int]:
+def columns(op: o.Repeat | o.ForEach | o.Until, index: int, turn: int) -> dict[str, float | int]:
     """Loop columns of an operation in one of its passes: value ``index`` of the axis, ``turn`` of the counter."""
-    if not isinstance(op, m.ForEach):
+    if isinstance(op, o.Until) and op.search:
+        return {loop_column(op.name): turn, loop_column(op.search.name): np.nan}
+    if not isinstance(op, o.ForEach):
         return {loop_column(op.name): turn}
     counter = {loop_column(op.inner[0]): turn} if op.inner else {}
     return {loop_column(op.axis.name): float(op.axis.values[index]), f"{op.axis.name}_index": index, **counter}
 
 
-def staircase(op: m.ReadResistance, window: float) -> Any:
+def staircase(op: o.ReadResistance, window: float) -> Any:
     """Levels of a resistance reading, shape (length,), V."""
     low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[op.side]
     up = np.linspace(low, high, op.points)
@@ -63,21 +64,3 @@ def corners(
             go(0.0, base)
         go(gap, base)
     return times, volts
-
-
-def point_flags(data: Any) -> int:
-    """Flags of a row from the status of its points (rule 5: flagged, never dropped)."""
-    compliance = Flags.COMPLIANCE if data.compliance.any() else 0
-    overflow = Flags.OVERFLOW if data.overflow.any() else 0
-    return int(compliance | overflow)
-
-
-def trace_of(data: Any) -> dict[str, Any]:
-    """The raw points of a sweep as the run file keeps them."""
-    return {
-        "set": data.set,
-        "voltage": data.volts,
-        "current": data.amps,
-        "time": data.time,
-        "status": np.asarray(data.status, np.int64),
-    }

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from labctl.bench.description import BenchDescription
 from labctl.plan import cost
-from labctl.plan import model as m
+from labctl.plan import operations as o
 from labctl.plan.errors import PlanError
+from labctl.plan.measuring import Measuring
+from labctl.plan.plan import Node, Plan
 from labctl.plan.proof import Prover
 from labctl.plan.routing import Routes
-from labctl.plan.sources import Source, Sources
+from labctl.plan.sources import Sources
+from labctl.plan.stimulating import Stimulating
+from labctl.plan.values import Values
 from labctl.protocol import Protocol, describe_step
 from labctl.protocol import steps as s
 
 
-def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()) -> m.Plan:
+def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()) -> Plan:
     """Lower, bound and cost ``protocol`` on ``bench``; violations of limits are listed in the plan, not raised.
 
     Raises:
@@ -44,7 +46,7 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
     prover.visit(ops, {}, 1)
     tally = cost.Tally()
     cost.add(tally, ops, sources, {})
-    return m.Plan(
+    return Plan(
         title=protocol.title,
         protocol=protocol.name,
         bench=bench.name,
@@ -59,24 +61,24 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
     )
 
 
-def arm(ops: tuple[m.Op, ...], sources: Sources) -> list[m.Op]:
+def arm(ops: tuple[o.Op, ...], sources: Sources) -> list[o.Op]:
     """Hardware limits of every pulse source: the widest levels that this plan sends through it (rule 2)."""
     found: dict[str, tuple[float, float]] = {}
     for op, ranges in with_ranges(ops):
-        if isinstance(op, m.Pulses):
+        if isinstance(op, o.Pulses):
             low, high = found.get(op.source, (0.0, 0.0))
             ends = [end for v in (op.base, *(p.level for p in op.parts)) for end in v.bounds(ranges)]
             found[op.source] = (min(low, *ends), max(high, *ends))
-    return [m.Arm(0, source, low, high) for source, (low, high) in found.items()]
+    return [o.Arm(0, source, low, high) for source, (low, high) in found.items()]
 
 
-def with_ranges(ops: tuple[m.Op, ...], ranges: m.Ranges | None = None) -> list[tuple[m.Op, m.Ranges]]:
+def with_ranges(ops: tuple[o.Op, ...], ranges: o.Ranges | None = None) -> list[tuple[o.Op, o.Ranges]]:
     """Every operation with the bounds of the loop variables around it."""
     around = ranges or {}
     found = []
     for op in ops:
-        inner = around | op.ranges() if isinstance(op, m.ForEach) else around
-        found += [(op, around), *with_ranges(m.bodies(op), inner)]
+        inner = around | op.ranges() if isinstance(op, o.ForEach | o.Until) else around
+        found += [(op, around), *with_ranges(o.bodies(op), inner)]
     return found
 
 
@@ -87,15 +89,21 @@ class Lowering:
         self._bench = bench
         self._sources = sources
         self._routes = Routes(bench, sources)
+        self._values = Values(bench)
+        self._stimulating = Stimulating(bench, sources, self._routes, self._values)
+        self._measuring = Measuring(sources, self._routes, self._values)
+        self._allowed: list[str] = []
         self._node_of: dict[tuple[str | int, ...], int] = {}
-        self.nodes: list[m.Node] = []
-        self._lower: dict[type[s.Step], Callable[[Any, int, Sequence[s.Step]], list[m.Op]]] = {
-            s.Pulse: self._pulse,
-            s.Train: self._train,
+        self.nodes: list[Node] = []
+        self._lower: dict[type[s.Step], Callable[[Any, int], list[o.Op]]] = {
+            s.Pulse: lambda step, node: self._stimulating.pulse(step, node, tuple(self._allowed)),
+            s.Train: lambda step, node: self._stimulating.train(step, node, tuple(self._allowed)),
+            s.Bias: lambda step, node: self._stimulating.bias(step, node),
             s.Read: self._read,
-            s.Sweep: self._sweep,
-            s.Wait: lambda step, node, _: [m.Wait(node, self._value(step.duration))],
-            s.Note: lambda step, node, _: [m.Note(node, step.text)],
+            s.Sweep: lambda step, node: self._measuring.sweep(step, node),
+            s.Sample: self._sample,
+            s.Wait: lambda step, node: [o.Wait(node, self._values.value(step.duration))],
+            s.Note: lambda step, node: [o.Note(node, step.text)],
             s.Repeat: self._repeat,
             s.For: self._for,
             s.Until: self._until,
@@ -103,14 +111,14 @@ class Lowering:
             s.Spike: self._spike,
             s.Confirm: self._confirm,
             s.Route: self._route,
-            s.Use: lambda step, node, _: list(self.block(step.steps)),
-            s.Allow: lambda step, node, _: [m.Allowed(node, step.exception, step.because, self.block(step.do))],
+            s.Use: lambda step, node: list(self.block(step.steps)),
+            s.Allow: self._allow,
         }
 
-    def block(self, steps: Sequence[s.Step]) -> tuple[m.Op, ...]:
+    def block(self, steps: Sequence[s.Step]) -> tuple[o.Op, ...]:
         """The operations of a list of steps."""
-        ops: list[m.Op] = []
-        for index, step in enumerate(steps):
+        ops: list[o.Op] = []
+        for step in steps:
             lower = self._lower.get(type(step))
             if lower is None:
                 raise PlanError(
@@ -118,95 +126,16 @@ class Lowering:
                     str(step.where),
                     "name a bench with the instruments for it",
                 )
-            ops += lower(step, self._node(step), steps[:index])
+            ops += lower(step, self._node(step))
         return tuple(ops)
 
     def _node(self, step: s.Step) -> int:
         if step.path not in self._node_of or not step.path:
             self._node_of[step.path] = len(self.nodes)
-            self.nodes.append(m.Node(describe_step(step), str(step.where)))
+            self.nodes.append(Node(describe_step(step), str(step.where)))
         return self._node_of[step.path]
 
-    # --- values ---------------------------------------------------------------
-
-    def _value(self, quantity: s.Quantity | s.Ref | int | float) -> m.Value:
-        """A number or a loop variable; fields are turned into voltages."""
-        if isinstance(quantity, s.Ref):
-            return m.Value(name=quantity.name, scale=self._length() if quantity.unit == "V/m" else 1.0)
-        if isinstance(quantity, s.Quantity):
-            return m.Value(quantity.value * (self._length() if quantity.unit == "V/m" else 1.0))
-        return m.Value(float(quantity))
-
-    def _optional(self, quantity: s.Quantity | s.Ref | None) -> m.Value | None:
-        return None if quantity is None else self._value(quantity)
-
-    def _number(self, quantity: s.Quantity | s.Ref | int | str, step: s.Step, what: str) -> float:
-        """A number that may not change inside a loop."""
-        if isinstance(quantity, s.Quantity):
-            return quantity.value
-        if isinstance(quantity, int):
-            return float(quantity)
-        raise PlanError(f"'{what}' cannot be the variable of a loop", str(step.where), "give a number or a parameter")
-
-    def _length(self) -> float:
-        if self._bench.device.length is None:
-            raise PlanError(
-                f"bench {self._bench.name!r} gives no channel length, so fields (V/m) have no voltage",
-                hint="add 'length' under 'device' in the bench file, or give levels in volts",
-            )
-        return self._bench.device.length
-
-    # --- stimuli --------------------------------------------------------------
-
-    def _pulse(self, step: s.Pulse, node: int, _: Sequence[s.Step]) -> list[m.Op]:
-        part = m.Part(self._value(step.level), self._value(step.width))
-        return self._drive(step, node, (part,), m.Value(1.0), "rectangular", m.Value(0.0), None)
-
-    def _train(self, step: s.Train, node: int, _: Sequence[s.Step]) -> list[m.Op]:
-        parts = tuple(m.Part(self._value(shot.level), self._value(shot.width)) for shot in step.shots)
-        gap = m.Value(0.0) if step.gap is None else self._value(step.gap)
-        return self._drive(step, node, parts, self._value(step.count), step.shape, gap, self._optional(step.period))
-
-    def _drive(
-        self,
-        step: s.Pulse | s.Train,
-        node: int,
-        parts: tuple[m.Part, ...],
-        count: m.Value,
-        shape: str,
-        gap: m.Value,
-        period: m.Value | None,
-    ) -> list[m.Op]:
-        abilities = ("pulse",) if len(parts) == 1 and shape == "rectangular" else ("pulse", "arbitrary")
-        source = self._sources.find(step.at, *abilities, where=str(step.where))
-        edge = None if step.edge is None else self._number(step.edge, step, "edge")
-        role = step.role or ""
-        pulses = m.Pulses(
-            node,
-            source.name,
-            step.at,
-            parts,
-            self._value(step.base),
-            edge,
-            gap,
-            period,
-            count,
-            shape,
-            role,
-            step.label or "",
-        )
-        return [*self._routes.connect(source, node), *self._close_loop(source, node), pulses]
-
-    def _close_loop(self, source: Source, node: int) -> list[m.Op]:
-        """In a series loop (T2) the partner holds its end at 0 V, with a limit above any current of a pulse."""
-        ops: list[m.Op] = []
-        limits, resistance = self._bench.device.limits, self._bench.device.resistance
-        expected = 2 * max(limits.voltage.values()) / resistance[0] if resistance else 1e-3
-        for partner in self._routes.series_partners(source):
-            ops += [*self._routes.connect(partner, node), m.Hold(node, partner.name, m.Value(0.0), expected)]
-        return ops
-
-    def _route(self, step: s.Route, node: int, _: Sequence[s.Step]) -> list[m.Op]:
+    def _route(self, step: s.Route, node: int) -> list[o.Op]:
         if step.source == "open":
             return [self._routes.release(step.terminal, node)]
         source = next((x for x in self._sources.on(step.terminal) if x.name == step.source), None)
@@ -217,92 +146,25 @@ class Lowering:
                 str(step.where),
                 f"sources there: {there}; 'open' releases the terminal",
             )
-        return self._routes.connect(source, node)
+        return self._routes.connect(source, node, step.operator or "", step.label or "")
 
-    # --- readings -------------------------------------------------------------
-
-    def _meter(self, step: s.Read | s.Sweep) -> m.Meter:
-        compliance = step.compliance
-        if isinstance(compliance, dict):
-            compliance = compliance.get(getattr(step, "at", ""), next(iter(compliance.values())))
-        return m.Meter(
-            compliance=self._number(compliance, step, "compliance"),
-            range=None if step.range == "auto" else self._number(step.range, step, "range"),
-            nplc=self._number(step.nplc, step, "nplc"),
-            delay=None if step.delay is None else self._number(step.delay, step, "delay"),
-        )
-
-    def _measuring(self, step: s.Step, terminal: str, node: int) -> tuple[Source, list[m.Op]]:
-        source = self._sources.find(terminal, "sweep", where=str(step.where))
-        return source, [*self._routes.connect(source, node), *self._close_loop(source, node)]
-
-    def _read(self, step: s.Read, node: int, _: Sequence[s.Step]) -> list[m.Op]:
+    def _read(self, step: s.Read, node: int) -> list[o.Op]:
         if step.resistance is not None:
-            source, ops = self._measuring(step, step.resistance, node)
-            points = round(self._number(step.points, step, "points"))
-            read = m.ReadResistance(
-                node,
-                source.name,
-                step.resistance,
-                step.label,
-                self._value(step.window),
-                points,
-                step.side,
-                step.direction,
-                self._meter(step),
-            )
-            return [*ops, read]
-        terminals = step.current or ()
-        if len(terminals) != 1 or set(step.bias) - set(terminals):
-            raise PlanError(
-                "this bench reads the current of one terminal at its own bias",
-                str(step.where),
-                "read one terminal at a time",
-            )
-        source, ops = self._measuring(step, terminals[0], node)
-        level = self._value(step.bias[terminals[0]]) if step.bias else m.Value(0.0)
-        samples = round(self._number(step.samples, step, "samples"))
-        return [
-            *ops,
-            m.ReadCurrent(node, source.name, terminals[0], step.label, level, samples, self._meter(step)),
-        ]
+            return self._measuring.resistance(step, step.resistance, node, step.label)
+        return self._measuring.current(step, node)
 
-    def _sweep(self, step: s.Sweep, node: int, _: Sequence[s.Step]) -> list[m.Op]:
-        if (step.measure or (step.at,)) != (step.at,) or set(step.bias):
-            raise PlanError(
-                "this bench sweeps and measures one terminal",
-                str(step.where),
-                "leave out 'measure' and 'bias'",
-            )
-        source, ops = self._measuring(step, step.at, node)
-        dwell = 0.0 if step.delay is None else self._number(step.delay, step, "delay")
-        return [
-            *ops,
-            m.Sweep(node, source.name, step.at, step.label, self._staircase(step), dwell, self._meter(step)),
-        ]
+    def _sample(self, step: s.Sample, node: int) -> list[o.Op]:
+        return self._measuring.record(step, node, self.block(step.during))
 
-    def _staircase(self, step: s.Sweep) -> tuple[m.Value, ...]:
-        """Levels in order; a sweep from and to given ends may not depend on loop variables."""
-        if step.values:
-            levels = [self._value(level) for level in step.values]
-        else:
-            assert isinstance(step.start, s.Quantity | s.Ref)
-            assert isinstance(step.stop, s.Quantity | s.Ref)
-            start, stop = (self._value(end) for end in (step.start, step.stop))
-            if start.name or stop.name:
-                raise PlanError("the ends of a sweep cannot be variables of a loop", str(step.where), "use 'values'")
-            if step.points is not None:
-                count = round(self._number(step.points, step, "points"))
-            else:
-                assert step.step is not None
-                count = round(abs((stop.constant - start.constant) / self._value(step.step).constant)) + 1
-            spaced = np.geomspace if step.spacing == "log" else np.linspace
-            levels = [m.Value(float(v)) for v in spaced(start.constant, stop.constant, count)]
-        return tuple(levels + levels[-2::-1] if step.mode == "cyclic" else levels)
+    def _allow(self, step: s.Allow, node: int) -> list[o.Op]:
+        self._allowed.append(step.exception)
+        body = self.block(step.do)
+        self._allowed.pop()
+        return [o.Allowed(node, step.exception, step.because, body)]
 
     # --- loops ----------------------------------------------------------------
 
-    def _looped(self, steps: Sequence[s.Step]) -> tuple[m.Op, ...]:
+    def _looped(self, steps: Sequence[s.Step]) -> tuple[o.Op, ...]:
         """A body that may run again: lowered for the route it starts with in every pass."""
         entry = dict(self._routes.now)
         ops = self.block(steps)
@@ -313,92 +175,78 @@ class Lowering:
         self._routes.now = common
         return self.block(steps)
 
-    def _repeat(self, step: s.Repeat, node: int, _: Sequence[s.Step]) -> list[m.Op]:
+    def _repeat(self, step: s.Repeat, node: int) -> list[o.Op]:
         before = dict(self._routes.now)
         body = self._looped(step.do)
-        count = self._value(step.count)
+        count = self._values.value(step.count)
         if count.name or count.constant == 0:
             self._routes.now = {t: x for t, x in before.items() if self._routes.now.get(t) == x}
-        return [m.Repeat(node, step.name, count, body)]
+        return [o.Repeat(node, step.name, count, body)]
 
-    def _for(self, step: s.For, node: int, _: Sequence[s.Step]) -> list[m.Op]:
-        axis = m.Axis(step.variable, step.unit, tuple(v.value for v in step.values))
+    def _for(self, step: s.For, node: int) -> list[o.Op]:
+        axis = o.Axis(step.variable, step.unit, tuple(v.value for v in step.values))
         if step.order != "interleaved":
-            return [m.ForEach(node, axis, step.order, self._looped(step.do))]
+            return [o.ForEach(node, axis, step.order, self._looped(step.do))]
         inner = step.do[0]
         assert isinstance(inner, s.Repeat), "the language sees to it"
-        count = round(self._number(inner.count, inner, "repeat"))
-        return [m.ForEach(node, axis, step.order, self._looped(inner.do), (inner.name, count))]
+        count = round(self._values.number(inner.count, inner, "repeat"))
+        return [o.ForEach(node, axis, step.order, self._looped(inner.do), (inner.name, count))]
 
-    def _until(self, step: s.Until, node: int, _: Sequence[s.Step]) -> list[m.Op]:
-        if step.vary is not None or step.condition.quantity != "value":
-            raise PlanError("a search over sweeps needs a bench with a transistor", str(step.where))
-        at_most = round(self._number(step.at_most, step, "at_most"))
+    def _until(self, step: s.Until, node: int) -> list[o.Op]:
+        search = None
+        if step.vary is not None:
+            vary = step.vary
+            search = o.Search(vary.variable, vary.start.unit, vary.start.value, vary.stop.value, vary.spacing)
+        at_most = self._values.count(step.at_most, step, "at_most")
         body = self._looped(step.do)
-        return [m.Until(node, step.name, self._condition(step.condition), at_most, step.otherwise, body)]
+        return [o.Until(node, step.name, self._condition(step.condition), at_most, step.otherwise, body, search)]
 
     # --- judgements -----------------------------------------------------------
 
-    def _condition(self, condition: Any) -> m.Condition:
-        return m.Condition(
+    def _condition(self, condition: Any) -> o.Condition:
+        return o.Condition(
             condition.reading,
+            condition.quantity,
             tuple(condition.against or ()),
-            *(self._optional(getattr(condition, name)) for name in ("above", "below", "near", "within")),
+            *(self._values.optional(getattr(condition, name)) for name in ("above", "below", "near", "within")),
         )
 
-    def _state(self, step: s.State, node: int, _: Sequence[s.Step]) -> list[m.Op]:
+    def _state(self, step: s.State, node: int) -> list[o.Op]:
         ops = list(self.block(step.prepare))
         if step.verify is None:
-            return [*ops, m.EnterState(node, step.name)]
+            return [*ops, o.EnterState(node, step.name)]
         if step.verify.reading is not None:
-            return [*ops, m.EnterState(node, step.name, self._condition(step.verify.reading), step.otherwise)]
+            return [*ops, o.EnterState(node, step.name, self._condition(step.verify.reading), step.otherwise)]
         check = step.verify.resistance
         assert check is not None
         name = f"certificate_of_{step.name}"
-        as_read = s.Read.model_validate(
+        read = s.Read.model_validate(
             {
                 "resistance": check.at,
                 "window": check.window,
                 "points": check.points,
                 "compliance": check.compliance,
-                "as": "certificate",
+                "where": step.where,
             }
         )
-        source, route = self._measuring(step, check.at, node)
-        read = m.ReadResistance(
-            node,
-            source.name,
-            check.at,
-            name,
-            self._value(check.window),
-            round(self._number(check.points, step, "points")),
-            "both",
-            "up",
-            self._meter(as_read),
+        condition = o.Condition(
+            name, above=self._values.optional(check.above), below=self._values.optional(check.below)
         )
-        condition = m.Condition(name, (), self._optional(check.above), self._optional(check.below))
-        return [*ops, *route, read, m.EnterState(node, step.name, condition, step.otherwise)]
+        ops += self._measuring.resistance(read, check.at, node, name)
+        return [*ops, o.EnterState(node, step.name, condition, step.otherwise)]
 
-    def _spike(self, step: s.Spike, node: int, _: Sequence[s.Step]) -> list[m.Op]:
+    def _spike(self, step: s.Spike, node: int) -> list[o.Op]:
         rising = step.above is not None
         threshold = step.above if rising else step.below
         assert threshold is not None
         kind = "resistance" if threshold.unit == "ohm" else "ratio"
-        return [m.Judge(node, step.label, step.source, tuple(step.against), self._value(threshold), kind, rising)]
+        value = self._values.value(threshold)
+        return [o.Judge(node, step.label, step.source, tuple(step.against), value, kind, rising)]
 
-    def _confirm(self, step: s.Confirm, node: int, before: Sequence[s.Step]) -> list[m.Op]:
-        again = step.again or since_reset(before)
-        retry = round(self._number(step.retry, step, "retry"))
+    def _confirm(self, step: s.Confirm, node: int) -> list[o.Op]:
+        retry = self._values.count(step.retry, step, "retry")
         entry = dict(self._routes.now)
-        ops = self._looped(again) if retry else ()
+        again = self._looped(step.again) if retry else ()
         self._routes.now = {t: x for t, x in entry.items() if self._routes.now.get(t) == x}
-        return [m.Confirm(node, step.reset, tuple(step.against), self._value(step.within), retry, step.otherwise, ops)]
-
-
-def since_reset(steps: Sequence[s.Step]) -> tuple[s.Step, ...]:
-    """The steps from the latest reset pulse on: what a failed confirmation repeats."""
-    for index in range(len(steps) - 1, -1, -1):
-        step = steps[index]
-        if isinstance(step, s.Pulse | s.Train) and step.role == "reset":
-            return tuple(again for again in steps[index:] if not isinstance(again, s.Spike | s.Confirm))
-    return ()
+        within = self._values.value(step.within)
+        return [o.Confirm(node, step.reset, tuple(step.against), within, retry, step.otherwise, again)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.plan.model import Violation
+from labctl.plan.plan import Violation
 
 
 class PlanError(ValueError):

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labctl.bench.description import BenchDescription
-from labctl.plan import model as m
+from labctl.plan import operations as o
+from labctl.plan.plan import Extent, Limit, Node, Violation
 from labctl.plan.sources import Sources
 
 #: a level that is a product of a field and a length may round up by this part of itself
@@ -24,8 +25,8 @@ ROUNDING = 1e-9
 class Proof:
     """What the walk over the operations found."""
 
-    envelope: dict[str, m.Extent] = field(default_factory=dict)
-    violations: list[m.Violation] = field(default_factory=list)
+    envelope: dict[str, Extent] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -33,7 +34,7 @@ class Prover:
     """One walk over the operations of a plan; see the module's docstring."""
 
     def __init__(
-        self, bench: BenchDescription, sources: Sources, nodes: tuple[m.Node, ...], allowed: tuple[str, ...]
+        self, bench: BenchDescription, sources: Sources, nodes: tuple[Node, ...], allowed: tuple[str, ...]
     ) -> None:
         self._bench = bench
         self._limits = bench.device.limits
@@ -44,45 +45,42 @@ class Prover:
         self._beyond = 0.0  # pulses above the ordinary limit so far
         self.result = Proof()
 
-    def visit(self, ops: tuple[m.Op, ...], ranges: m.Ranges, times: float) -> None:
+    def visit(self, ops: tuple[o.Op, ...], ranges: o.Ranges, times: float) -> None:
         """Check ``ops``, executed ``times`` times at most, with loop variables inside ``ranges``."""
         for op in ops:
             match op:
-                case m.Repeat():
+                case o.Repeat():
                     self.visit(op.body, ranges, times * op.count.bounds(ranges)[1])
-                case m.ForEach():
+                case o.ForEach():
                     self.visit(op.body, ranges | op.ranges(), times * op.passes)
-                case m.Until():
-                    self.visit(op.body, ranges, times * op.at_most)
-                case m.Confirm():
+                case o.Until():
+                    self.visit(op.body, ranges | op.ranges(), times * op.at_most)
+                case o.Confirm():
                     self.visit(op.again, ranges, times * op.retry)
-                case m.Allowed():
+                case o.Allowed():
                     self._open.append(op.exception)
                     self.visit(op.body, ranges, times)
                     self._open.pop()
-                case m.Pulses():
+                case o.Pulses():
                     self._pulses(op, ranges, times)
-                case m.ReadResistance():
+                case o.ReadResistance():
                     self._read(op, ranges)
-                case m.ReadCurrent():
-                    self._steady(op, op.level.bounds(ranges), "read current")
-                case m.Sweep():
-                    ends = [end for level in op.levels for end in level.bounds(ranges)]
-                    self._steady(op, (min(ends), max(ends)), "sweep current")
+                case o.ReadCurrent() | o.Record() | o.Sweep():
+                    self._stations(op, ranges)
+                    if isinstance(op, o.Record):
+                        self.visit(op.body, ranges, times)
+                case o.Bias():
+                    self._bias(op, ranges)
+                case o.Hold():
+                    self._hold(op, ranges)
                 case _:
                     pass
 
-    def _pulses(self, op: m.Pulses, ranges: m.Ranges, times: float) -> None:
+    def _pulses(self, op: o.Pulses, ranges: o.Ranges, times: float) -> None:
         ends = [end for v in (op.base, *(part.level for part in op.parts)) for end in v.bounds(ranges)]
         count = op.count.bounds(ranges)[1]
-        self._voltage(
-            op,
-            op.terminal,
-            (min(ends), max(ends)),
-            "pulse current",
-            None,
-            pulses=times * count * len(op.parts),
-        )
+        pulses = times * count * len(op.parts)
+        self._voltage(op, op.terminal, op.source, (min(ends), max(ends)), "pulse current", None, pulses)
         self._instrument_window(op, op.source, "pulse", (min(ends), max(ends)))
         able = self._capability(op.source, "pulse")
         widths = [part.width.bounds(ranges) for part in op.parts]
@@ -94,16 +92,33 @@ class Prover:
         edge = op.edge or 0.0
         if edge > shortest:
             self._violate(op, "edge", op.source, "edge within the pulse width", shortest, edge)
+        self._fast_unit(op, able, ends, shortest)
         if op.period is not None:
             needed = sum(w[1] + edge for w in widths) + op.gap.bounds(ranges)[1] * (len(widths) - 1)
             shortest_period = op.period.bounds(ranges)[0]
             if count > 1 and shortest_period < needed:
                 self._violate(op, "period", op.source, "period that holds its pulses", needed, shortest_period)
 
-    def _read(self, op: m.ReadResistance, ranges: m.Ranges) -> None:
+    def _fast_unit(self, op: o.Pulses, able: dict[str, Any], ends: list[float], shortest: float) -> None:
+        """Limits that only some pulse sources have: recommended edges, ranges of one sign."""
+        worst = max(map(abs, ends))
+        recommended = able.get("edges", {}).get("recommended", {})
+        edge = able.get("default_edge", 0.0) if op.edge is None else op.edge
+        if op.shape != "rectangular":
+            edge = shortest / 2 if op.shape == "triangle" else shortest
+        slowest = recommended.get("+10 V" if worst > able.get("one_sign_above", worst) else "5 V", 0.0)
+        if edge < slowest * (1 - ROUNDING) and not op.fast_edges:
+            name = "recommended edge; a block 'allow: fast_edges' accepts faster ones"
+            self._violate(op, "edge", op.source, name, slowest, edge)
+        one_sign = able.get("one_sign_above")
+        if one_sign is not None and worst > one_sign and min(ends) < 0 < max(ends):
+            other = min(max(ends), -min(ends))
+            self._violate(op, "voltage", op.source, f"levels of one sign beyond {one_sign:g} V", 0.0, other)
+
+    def _read(self, op: o.ReadResistance, ranges: o.Ranges) -> None:
         window = max(map(abs, op.window.bounds(ranges)))
         low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[op.side]
-        self._steady(op, (low, high), "read current")
+        self._steady(op, op.terminal, op.source, (low, high), op.meter.compliance)
         where = self._nodes[op.node].where
         gentle = self._limits.read_voltage
         if gentle is not None and window > gentle:
@@ -116,14 +131,31 @@ class Prover:
                 f"({window / self._bench.device.resistance[0]:.3g} A): readings may be clipped (F9)"
             )
 
-    def _steady(self, op: m.ReadResistance | m.ReadCurrent | m.Sweep, ends: tuple[float, float], quantity: str) -> None:
-        self._voltage(op, op.terminal, ends, quantity, op.meter.compliance)
-        self._instrument_window(op, op.source, "sweep", ends)
+    def _stations(self, op: o.ReadCurrent | o.Record | o.Sweep, ranges: o.Ranges) -> None:
+        for station in op.stations:
+            levels = op.levels if station.level is None and isinstance(op, o.Sweep) else (station.level or o.Value(),)
+            ends = [end for level in levels for end in level.bounds(ranges)]
+            self._steady(op, station.terminal, station.source, (min(ends), max(ends)), station.compliance)
+
+    def _bias(self, op: o.Bias, ranges: o.Ranges) -> None:
+        low, high = op.level.bounds(ranges)
+        self._steady(op, op.terminal, op.source, (min(low, 0.0), max(high, 0.0)), op.compliance)
+
+    def _hold(self, op: o.Hold, ranges: o.Ranges) -> None:
+        terminal = self._sources.named(op.source).connection.terminal
+        if terminal in self._limits.voltage:  # the far end of a series loop has no limit of its own
+            self._steady(op, terminal, op.source, op.level.bounds(ranges), op.compliance)
+
+    def _steady(self, op: o.Op, terminal: str, source: str, ends: tuple[float, float], compliance: float) -> None:
+        self._voltage(op, terminal, source, ends, "current", compliance)
+        able = self._sources.named(source)
+        self._instrument_window(op, source, "sweep" if able.can("sweep") else "pulse", ends)
 
     def _voltage(
         self,
-        op: m.Op,
+        op: o.Op,
         terminal: str,
+        source: str,
         ends: tuple[float, float],
         quantity: str,
         compliance: float | None,
@@ -133,22 +165,22 @@ class Prover:
         worst = max(ends, key=abs)
         current = abs(worst) / self._bench.device.resistance[0] if self._bench.device.resistance else float("inf")
         current = min(current, compliance) if compliance is not None else current
-        seen = self.result.envelope.get(terminal, m.Extent(0.0, 0.0, 0.0))
-        self.result.envelope[terminal] = m.Extent(
-            min(seen.low, *ends), max(seen.high, *ends), max(seen.current, current)
-        )
+        seen = self.result.envelope.get(terminal, Extent(0.0, 0.0, 0.0))
+        self.result.envelope[terminal] = Extent(min(seen.low, *ends), max(seen.high, *ends), max(seen.current, current))
         limit = self._limits.voltage.get(terminal)
         if limit is None:
             self._violate(op, "voltage", "device", f"no limit is given for terminal {terminal!r}", 0.0, worst)
         elif abs(worst) > limit * (1 + ROUNDING):
             self._above(op, terminal, limit, worst, pulses)
-        wiring = self._bench.wiring.limits.get(terminal)
-        if wiring is not None and abs(worst) > wiring:
-            self._violate(op, "voltage", "wiring", f"cables of {terminal}", wiring, worst)
+        path = self._sources.named(source).connection.limit
+        cables = self._bench.wiring.limits.get(terminal)
+        for name, bound in ((f"cables of {terminal}", cables), (f"path of {source}", path)):
+            if bound is not None and abs(worst) > bound * (1 + ROUNDING):
+                self._violate(op, "voltage", "wiring", name, bound, worst)
         if self._limits.current is not None and current > self._limits.current:
             self._violate(op, "current", "device", quantity, self._limits.current, current)
 
-    def _above(self, op: m.Op, terminal: str, limit: float, worst: float, pulses: float | None) -> None:
+    def _above(self, op: o.Op, terminal: str, limit: float, worst: float, pulses: float | None) -> None:
         """Beyond the ordinary device limit: an exception that protocol and run both ask for may hold it.
 
         Exceptions are for counted pulses, never for steady levels.
@@ -166,7 +198,7 @@ class Prover:
         asked = f"; --allow {fitting[0]} asks for its exception" if fitting else ""
         self._violate(op, "voltage", "device", f"{terminal} against common{asked}", limit, worst)
 
-    def _instrument_window(self, op: m.Op, source: str, ability: str, ends: tuple[float, float]) -> None:
+    def _instrument_window(self, op: o.Op, source: str, ability: str, ends: tuple[float, float]) -> None:
         low, high = self._capability(source, ability)["window"]
         if ends[0] < low:
             self._violate(op, "voltage", source, "lowest open-circuit voltage", abs(low), ends[0])
@@ -177,9 +209,9 @@ class Prover:
         capability: dict[str, Any] = self._sources.named(source).capabilities[ability]
         return capability
 
-    def _violate(self, op: m.Op, quantity: str, whose: str, name: str, limit: float, value: float) -> None:
+    def _violate(self, op: o.Op, quantity: str, whose: str, name: str, limit: float, value: float) -> None:
         node = self._nodes[op.node]
-        violation = m.Violation(op.node, node.text, node.where, m.Limit(quantity, whose, name, limit), value)
+        violation = Violation(op.node, node.text, node.where, Limit(quantity, whose, name, limit), value)
         if violation not in self.result.violations:
             self.result.violations.append(violation)
 

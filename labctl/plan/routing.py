@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labctl.bench.description import BenchDescription
-from labctl.plan import model as m
+from labctl.plan import operations as o
 from labctl.plan.sources import Source, Sources
 
 
@@ -19,20 +19,36 @@ class Routes:
         self._sources = sources
         self.now: dict[str, str] = {}
 
-    def connect(self, source: Source, node: int) -> list[m.Op]:
-        """Operations that put ``source`` on its terminal: none if it is there already."""
+    def connect(self, source: Source, node: int, operator: str = "", label: str = "") -> list[o.Op]:
+        """Operations that put ``source`` on its terminal: none if it is there already.
+
+        ``operator`` and ``label``: what the protocol has an operator do for it, and the step's name for --confirm.
+        """
         connection = source.connection
         if self.now.get(connection.terminal) == source.name:
             return []
         self.now[connection.terminal] = source.name
-        quiet = tuple(r.name for r in self._sources.rivals(source) if r.connection.isolation == "output")
+        rivals = self._sources.rivals(source)
+        quiet = tuple(r.name for r in rivals if r.connection.isolation in ("output", "rsu"))
         if connection.isolation != "relay":
-            return [m.Connect(node, connection.terminal, source.name, connection.isolation, quiet)]
+            asked = operator or f"lay {source.name} straight on {connection.terminal}, past every other source"
+            return [
+                o.Connect(
+                    node,
+                    connection.terminal,
+                    source.name,
+                    connection.isolation,
+                    quiet,
+                    manual=connection.manual,
+                    operator=asked if connection.manual else "",
+                    label=label or f"{source.name}_to_{connection.terminal}" if connection.manual else "",
+                )
+            ]
         assert connection.relay is not None
         assert connection.position is not None
         relay = self._bench.wiring.relays[connection.relay]
         return [
-            m.Connect(
+            o.Connect(
                 node,
                 connection.terminal,
                 source.name,
@@ -45,13 +61,19 @@ class Routes:
             )
         ]
 
-    def release(self, terminal: str, node: int) -> m.Release:
-        """Nothing drives the terminal from here on."""
-        self.now.pop(terminal, None)
-        return m.Release(node, terminal, tuple(source.name for source in self._sources.on(terminal)))
-
-    def series_partners(self, source: Source) -> list[Source]:
-        """Sources that close the loop of ``source`` from the other end of the device (wiring T2)."""
+    def close_loop(self, source: Source, node: int) -> list[o.Op]:
+        """In a series loop (T2) the partner holds its end at 0 V, with a limit above any current of a pulse."""
         if source.connection.isolation != "series":
             return []
-        return [s for s in self._sources.all if s.connection.isolation == "series" and s.name != source.name]
+        limits, resistance = self._bench.device.limits, self._bench.device.resistance
+        expected = 2 * max(limits.voltage.values()) / resistance[0] if resistance else 1e-3
+        ops: list[o.Op] = []
+        for partner in self._sources.all:
+            if partner.connection.isolation == "series" and partner.name != source.name:
+                ops += [*self.connect(partner, node), o.Hold(node, partner.name, o.Value(0.0), expected)]
+        return ops
+
+    def release(self, terminal: str, node: int) -> o.Release:
+        """Nothing drives the terminal from here on."""
+        self.now.pop(terminal, None)
+        return o.Release(node, terminal, tuple(source.name for source in self._sources.on(terminal)))

@@ -21,6 +21,12 @@ class Source:
     def can(self, *abilities: str) -> bool:
         return all(ability in self.capabilities for ability in abilities)
 
+    def passes(self, ability: str, reach: float) -> bool:
+        """Can it put ``reach`` volts of either sign on the terminal, through its own window and the path's limit?"""
+        low, high = self.capabilities[ability].get("window", (-float("inf"), float("inf")))
+        path = self.connection.limit
+        return min(-low, high) >= reach and (path is None or path >= reach)
+
 
 class Sources:
     """All sources of a bench, asked for by terminal and ability."""
@@ -39,30 +45,55 @@ class Sources:
     def on(self, terminal: str) -> list[Source]:
         return [s for s in self.all if s.connection.terminal == terminal]
 
-    def find(self, terminal: str, *abilities: str, where: str = "") -> Source:
+    def is_common(self, terminal: str) -> bool:
+        """Is the terminal wired to common for good?"""
+        return any(c.terminal == terminal and c.source == "common" for c in self._bench.wiring.connections)
+
+    def find(
+        self,
+        terminal: str,
+        *abilities: str,
+        where: str = "",
+        reach: float = 0.0,
+        prefer: str | None = None,
+        instrument: str | None = None,
+    ) -> Source:
         """The source of ``terminal`` with all abilities; failing that, one in series at the other end of the device.
+
+        Args:
+            terminal: of the device.
+            abilities: keys of the driver's capabilities.
+            where: place in the protocol, for errors.
+            reach: largest |V| it must give; a source whose path does not pass it is taken only if there is no
+                other (and then the proof refuses it).
+            prefer: the source that is connected now, taken if it fits, so that nothing is switched without need.
+            instrument: only its channels.
 
         Raises:
             PlanError: the terminal does not exist, or no source of it can do this.
         """
-        if terminal not in {c.terminal for c in self._bench.wiring.connections}:
-            known = sorted({c.terminal for c in self._bench.wiring.connections})
+        known = {c.terminal for c in self._bench.wiring.connections}
+        if terminal not in known:
             raise PlanError(
                 f"bench {self._bench.name!r} has no terminal {terminal!r}",
                 where,
-                f"terminals: {', '.join(known)}",
+                f"terminals: {', '.join(sorted(known))}",
             )
-        for source in self.on(terminal):
-            if source.can(*abilities):
-                return source
-        for source in self.all:
-            if source.connection.isolation == "series" and source.can(*abilities):
-                return source
-        raise PlanError(
-            f"no source on {terminal!r} of bench {self._bench.name!r} can do: {', '.join(abilities)}",
-            where,
-            "sources there: " + (", ".join(s.name for s in self.on(terminal)) or "none"),
-        )
+        series = [s for s in self.all if s.connection.isolation == "series" and s.connection.terminal != terminal]
+        able = [
+            s
+            for s in [*self.on(terminal), *series]
+            if s.can(*abilities) and instrument in (None, s.name.partition(".")[0])
+        ]
+        if not able:
+            there = ", ".join(s.name for s in self.on(terminal)) or "none"
+            raise PlanError(
+                f"no source on {terminal!r} of bench {self._bench.name!r} can do: {', '.join(abilities)}",
+                where,
+                f"sources there: {there}",
+            )
+        fitting = [s for s in able if s.passes(abilities[-1], reach)] or able
+        return next((s for s in fitting if s.name == prefer), fitting[0])
 
     def rivals(self, source: Source) -> list[Source]:
         """The other sources that could drive the terminal of ``source``."""

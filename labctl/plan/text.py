@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from labctl.plan import model as m
+from labctl.plan import operations as o
 from labctl.plan.errors import describe
+from labctl.plan.plan import Plan
 from labctl.protocol import units
 
 
-def describe_plan(plan: m.Plan) -> list[str]:
+def describe_plan(plan: Plan) -> list[str]:
     """Title, cost, envelope, operations as an outline with loops folded, warnings and violations."""
     lines = [
         f"{plan.title}  ({plan.protocol} on bench {plan.bench}, seed {plan.seed})",
@@ -29,62 +30,71 @@ def describe_plan(plan: m.Plan) -> list[str]:
     return lines
 
 
-def outline(ops: tuple[m.Op, ...], depth: int = 0) -> list[str]:
+def outline(ops: tuple[o.Op, ...], depth: int = 0) -> list[str]:
     """One line per operation, bodies indented."""
     lines = []
     for op in ops:
         lines.append("  " * depth + words(op))
-        lines += outline(m.bodies(op), depth + 1)
+        lines += outline(o.bodies(op), depth + 1)
     return lines
 
 
-def words(op: m.Op) -> str:
+def words(op: o.Op) -> str:
     """One operation in words."""
     match op:
-        case m.Arm():
+        case o.Arm():
             return f"arm {op.source}: levels limited to {op.low:g} .. {op.high:g} V"
-        case m.Connect():
+        case o.Connect():
             quiet = f", {', '.join(op.quiet)} off first" if op.quiet else ""
             relay = f" through {op.line} = {op.level}, {quantity(op.time, 's')}" if op.line else ""
-            return f"connect {op.terminal} to {op.source}{relay}{quiet}" + (
-                f"; operator: {op.operator}" if op.operator else ""
-            )
-        case m.Release():
+            asked = f"; operator ({op.label}): {op.operator}" if op.manual else ""
+            return f"connect {op.terminal} to {op.source}{relay}{quiet}{asked}"
+        case o.Release():
             return f"release {op.terminal}: {', '.join(op.quiet)} off"
-        case m.Hold():
+        case o.Hold():
             return f"hold {op.source} at {value(op.level, 'V')}, compliance {quantity(op.compliance, 'A')}"
-        case m.Pulses():
+        case o.Pulses():
             parts = " then ".join(f"{value(p.level, 'V')} for {value(p.width, 's')}" for p in op.parts)
-            train = f", {value(op.count, '')} times" if op.count != m.Value(1.0) else ""
+            train = f", {value(op.count, '')} times" if op.count != o.Value(1.0) else ""
             return f"pulse {op.terminal} by {op.source}: {parts}{train}{' (' + op.role + ')' if op.role else ''}"
-        case m.ReadResistance():
+        case o.ReadResistance():
             window, limit = value(op.window, "V"), quantity(op.meter.compliance, "A")
             return f"read {op.name}: {op.length} points inside +-{window} by {op.source}, compliance {limit}"
-        case m.ReadCurrent():
-            return f"read {op.name}: {op.samples} currents at {value(op.level, 'V')} by {op.source}"
-        case m.Sweep():
-            return f"sweep {op.name}: {len(op.levels)} points by {op.source}"
-        case m.Wait():
+        case o.ReadCurrent():
+            return f"read {op.name}: {op.samples} samples, {stations(op.stations)}"
+        case o.Sweep():
+            ends = f"{value(op.levels[0], 'V')} .. {value(op.levels[-1], 'V')}"
+            back = " and back" if op.cyclic else ""
+            return f"sweep {op.name}: {len(op.levels)} points {ends}{back}, {stations(op.stations)}"
+        case o.Record():
+            how = "during" if op.duration is None else f"for {value(op.duration, 's')}"
+            return f"record {op.name} every {quantity(op.interval, 's')}, {stations(op.stations)}, {how}"
+        case o.Bias():
+            others = f", 0 V on {', '.join(op.grounded)}" if op.grounded else ""
+            limit = quantity(op.compliance, "A")
+            level, duration = value(op.level, "V"), value(op.duration, "s")
+            return f"bias {op.terminal} at {level} for {duration} by {op.source}, compliance {limit}{others}"
+        case o.Wait():
             return f"wait {value(op.duration, 's')}"
-        case m.Note():
+        case o.Note():
             return f"note: {op.text}"
-        case m.Repeat():
+        case o.Repeat():
             return f"repeat {value(op.count, '')} times ({op.name}):"
-        case m.ForEach():
+        case o.ForEach():
             axis, inner = op.axis, f", with {op.inner[1]} {op.inner[0]}s each" if op.inner else ""
             span = f"{quantity(min(axis.values), axis.unit)} .. {quantity(max(axis.values), axis.unit)}"
             return f"for {axis.name} in {len(axis.values)} values {span} ({op.order}{inner}):"
-        case m.Until():
+        case o.Until():
             return f"until {condition(op.condition)}, at most {op.at_most} times, else {op.otherwise}:"
-        case m.Allowed():
+        case o.Allowed():
             return f"under exception {op.exception} ({op.because}):"
-        case m.EnterState():
+        case o.EnterState():
             return f"state {op.name}" + (f", proved by {condition(op.certificate)}" if op.certificate else "")
-        case m.Judge():
+        case o.Judge():
             than = "above" if op.rising else "below"
             threshold = value(op.threshold, "ohm" if op.kind == "resistance" else "")
             return f"{op.name} if {op.reading} {than} {threshold} of the latest {' or '.join(op.against)}"
-        case m.Confirm():
+        case o.Confirm():
             retry = f"; if not, again up to {op.retry} times:" if op.again else ""
             reference, within = " or ".join(op.against), value(op.within, "")
             return f"confirm {op.reading} within {within} of {reference}, else {op.otherwise}{retry}"
@@ -92,14 +102,24 @@ def words(op: m.Op) -> str:
             return type(op).__name__
 
 
-def condition(c: m.Condition) -> str:
+def stations(found: tuple[o.Station, ...]) -> str:
+    """Who holds and who measures, in words."""
+    parts = []
+    for station in found:
+        level = "swept" if station.level is None else value(station.level, "V")
+        parts.append(f"{station.terminal} {level}{' measured' if station.measured else ''} by {station.source}")
+    return ", ".join(parts)
+
+
+def condition(c: o.Condition) -> str:
     """A condition in words."""
-    subject = c.reading + (f" / {' or '.join(c.against)}" if c.against else "")
+    subject = c.reading if c.quantity == "value" else f"{c.quantity} of {c.reading}"
+    subject += f" / {' or '.join(c.against)}" if c.against else ""
     bounds = {"above": c.above, "below": c.below, "near": c.near, "within": c.within}
     return subject + "".join(f" {name} {value(bound, '')}" for name, bound in bounds.items() if bound is not None)
 
 
-def value(v: m.Value, unit: str) -> str:
+def value(v: o.Value, unit: str) -> str:
     if not v.name:
         return quantity(v.constant, unit)
     return f"${v.name}" if v.scale == 1 else f"${v.name} over {quantity(v.scale, 'm')}"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.plan import model as m
+from labctl.plan import operations as o
+from labctl.plan.plan import Plan
 from labctl.plan.text import quantity
 
 if TYPE_CHECKING:
@@ -28,46 +29,53 @@ class Slots:
     loops: list[tuple[int, int, int, str]] = field(default_factory=list)
     depth: int = 0
 
-    def visit(self, ops: Sequence[m.Op], terminal: str, ranges: m.Ranges) -> None:
+    def visit(self, ops: Sequence[o.Op], terminal: str, ranges: o.Ranges) -> None:
         for op in ops:
             match op:
-                case m.Pulses() if op.terminal == terminal:
+                case o.Pulses() if op.terminal == terminal:
                     for part in op.parts:
                         width = quantity(part.width.bounds(ranges)[1], "s")
-                        times = f" x{op.count.bounds(ranges)[1]:g}" if op.count != m.Value(1.0) else ""
+                        times = f" x{op.count.bounds(ranges)[1]:g}" if op.count != o.Value(1.0) else ""
                         self.drawn.append(("pulse", part.level.bounds(ranges), width + times))
-                case m.ReadResistance() if op.terminal == terminal:
+                case o.ReadResistance() if op.terminal == terminal:
                     window = op.window.bounds(ranges)[1]
                     self.drawn.append(("read", (-window, window), op.name))
-                case m.ReadCurrent() if op.terminal == terminal:
-                    self.drawn.append(("read", op.level.bounds(ranges), op.name))
-                case m.Sweep() if op.terminal == terminal:
-                    ends = [end for level in op.levels for end in level.bounds(ranges)]
-                    self.drawn.append(("sweep", (min(ends), max(ends)), op.name))
-                case m.Repeat() | m.ForEach() | m.Until() | m.Allowed():
-                    inner = ranges | op.ranges() if isinstance(op, m.ForEach) else ranges
+                case o.ReadCurrent() | o.Sweep() | o.Record():
+                    for station in op.stations:
+                        if station.terminal == terminal:
+                            swept = op.levels if isinstance(op, o.Sweep) else ()
+                            levels = swept if station.level is None else (station.level,)
+                            ends = [end for level in levels for end in level.bounds(ranges)]
+                            kind = "sweep" if station.level is None else "read"
+                            self.drawn.append((kind, (min(ends), max(ends)), op.name))
+                    self.visit(o.bodies(op), terminal, ranges)
+                case o.Bias() if op.terminal == terminal:
+                    low, high = op.level.bounds(ranges)
+                    self.drawn.append(("pulse", (low, high), quantity(op.duration.bounds(ranges)[1], "s")))
+                case o.Repeat() | o.ForEach() | o.Until() | o.Allowed():
+                    inner = ranges | op.ranges() if isinstance(op, o.ForEach | o.Until) else ranges
                     first = len(self.drawn)
                     self.depth += 1
                     self.visit(op.body, terminal, inner)
                     self.depth -= 1
-                    if len(self.drawn) > first and not isinstance(op, m.Allowed):
+                    if len(self.drawn) > first and not isinstance(op, o.Allowed):
                         self.loops.append((first, len(self.drawn) - 1, self.depth, loop_words(op, ranges)))
                 case _:
                     pass
 
 
-def loop_words(op: m.Repeat | m.ForEach | m.Until, ranges: m.Ranges) -> str:
+def loop_words(op: o.Repeat | o.ForEach | o.Until, ranges: o.Ranges) -> str:
     match op:
-        case m.Repeat():
+        case o.Repeat():
             return f"x {op.count.bounds(ranges)[1]:g} ({op.name})"
-        case m.ForEach():
+        case o.ForEach():
             ends = (quantity(v, op.axis.unit) for v in (min(op.axis.values), max(op.axis.values)))
             return f"{op.axis.name}: {len(op.axis.values)} values {' .. '.join(ends)}, {op.order}"
-        case m.Until():
+        case o.Until():
             return f"until, at most {op.at_most}"
 
 
-def plan_figure(plan: m.Plan, bench: BenchDescription) -> Any:
+def plan_figure(plan: Plan, bench: BenchDescription) -> Any:
     """A matplotlib figure with one panel per terminal of the plan's envelope."""
     from matplotlib.figure import Figure
 
@@ -121,6 +129,6 @@ def draw_terminal(axis: Any, slots: Slots, terminal: str, bench: BenchDescriptio
     axis.set_ylabel(f"voltage at {terminal} (V)")
 
 
-def save_plan_figure(plan: m.Plan, bench: BenchDescription, path: Path) -> None:
+def save_plan_figure(plan: Plan, bench: BenchDescription, path: Path) -> None:
     """Write the figure; the ending of ``path`` says the format."""
     plan_figure(plan, bench).savefig(path, dpi=150)

@@ -205,7 +205,16 @@ _KINDS: dict[str, dict[str, Column]] = {
         "name": Column("str"),
         "terminal": Column("str", "", "swept"),
         "measured": Column("str", "", "terminal measured"),
+        "bias": Column("str", "", "levels held on other terminals"),
         "points": Column("i4"),
+    },
+    "sample": {
+        "name": Column("str"),
+        "terminal": Column("str"),
+        "points": Column("i4"),
+        "interval": Column("f8", "s"),
+        "window": Column("f8", "s", "averaging time of a point"),
+        "range": Column("f8", "A"),
     },
     "spike": {
         "name": Column("str"),

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labctl.bench.loading import load_bench
-from labctl.plan import model as m
+from labctl.plan import operations as o
 from labctl.plan.build import build_plan
 from labctl.plan.errors import PlanError, describe
+from labctl.plan.plan import Plan
 from labctl.protocol import loads_protocol
 
 HEAD = "protocol: 1\ntitle: t\nmeasures: [H3]\nbench: hnno\nsteps:\n"
@@ -21,18 +22,18 @@ RESET = "  - pulse: {at: pd, level: -4.2 V, width: 100 us, role: reset}\n"
 READ = "  - read: {resistance: pd, as: r}\n"
 
 
-def plan(steps: str, bench: str = "hnno", allow: tuple[str, ...] = (), seed: int = 1) -> m.Plan:
+def plan(steps: str, bench: str = "hnno", allow: tuple[str, ...] = (), seed: int = 1) -> Plan:
     return build_plan(loads_protocol(HEAD + steps, "p.yaml"), load_bench(bench), seed=seed, allow=allow)
 
 
-def kinds(ops: tuple[m.Op, ...]) -> list[str]:
+def kinds(ops: tuple[o.Op, ...]) -> list[str]:
     return [type(op).__name__ for op in ops]
 
 
 def test_switching_is_inserted_between_pulse_and_read() -> None:
     ops = plan(PULSE + READ + PULSE).ops
     assert kinds(ops) == ["Arm", "Connect", "Pulses", "Connect", "ReadResistance", "Connect", "Pulses"]
-    relays = [(op.line, op.level, op.time) for op in ops if isinstance(op, m.Connect)]
+    relays = [(op.line, op.level, op.time) for op in ops if isinstance(op, o.Connect)]
     assert relays == [("smu.digio.1", 1, 5e-3), ("smu.digio.1", 0, 5e-3), ("smu.digio.1", 1, 5e-3)]
 
 
@@ -45,18 +46,18 @@ def test_a_loop_switches_for_its_second_pass() -> None:
     ops = plan(
         READ + "  - repeat: 3\n    do:\n      - read: {resistance: pd, as: r}\n    " + PULSE.replace("  -", "  -")
     ).ops
-    (loop,) = [op for op in ops if isinstance(op, m.Repeat)]
+    (loop,) = [op for op in ops if isinstance(op, o.Repeat)]
     assert kinds(loop.body) == ["Connect", "ReadResistance", "Connect", "Pulses"]
 
 
 def test_wiring_t1_quiets_the_other_source() -> None:
-    connects = [op for op in plan(PULSE + READ, "hnno_t1").ops if isinstance(op, m.Connect)]
+    connects = [op for op in plan(PULSE + READ, "hnno_t1").ops if isinstance(op, o.Connect)]
     assert [(op.source, op.quiet, op.line) for op in connects] == [("afg.1", ("smu.a",), ""), ("smu.a", ("afg.1",), "")]
 
 
 def test_wiring_t2_holds_the_loop_at_zero() -> None:
     ops = plan(PULSE + READ, "hnno_t2").ops
-    ammeter, generator = [op for op in ops if isinstance(op, m.Hold)]
+    ammeter, generator = [op for op in ops if isinstance(op, o.Hold)]
     assert (ammeter.source, ammeter.level.constant) == ("smu.a", 0.0)
     assert ammeter.compliance >= 2 * 5.5 / 50e3
     assert (generator.source, generator.level.constant) == ("afg.1", 0.0)
@@ -64,7 +65,7 @@ def test_wiring_t2_holds_the_loop_at_zero() -> None:
 
 
 def test_fields_become_voltages_through_the_channel_length() -> None:
-    (pulse,) = [op for op in plan(PULSE.replace("4.2 V", "0.21 V/um")).ops if isinstance(op, m.Pulses)]
+    (pulse,) = [op for op in plan(PULSE.replace("4.2 V", "0.21 V/um")).ops if isinstance(op, o.Pulses)]
     assert pulse.parts[0].level.constant == pytest.approx(4.2)
 
 
@@ -76,7 +77,7 @@ def test_retry_repeats_from_the_latest_reset_and_switches() -> None:
         + "  - confirm: {reset: after, against: r, within: 20 %}\n"
     )
     confirm = plan(steps).ops[-1]
-    assert isinstance(confirm, m.Confirm)
+    assert isinstance(confirm, o.Confirm)
     assert kinds(confirm.again) == ["Connect", "Pulses", "Wait", "Connect", "ReadResistance"]
 
 
@@ -86,7 +87,7 @@ def test_hardware_limits_come_first_and_span_the_plan() -> None:
         + RESET
     )
     arm = plan(steps).ops[0]
-    assert isinstance(arm, m.Arm)
+    assert isinstance(arm, o.Arm)
     assert (arm.low, arm.high) == (-4.2, 5.0)
 
 
@@ -135,7 +136,7 @@ def test_clipping_and_disturbing_reads_are_warned_of() -> None:
     ("steps", "message"),
     [
         ("  - pulse: {at: gate, level: 1 V, width: 1 ms}\n", "no terminal 'gate'"),
-        ("  - bias: {at: pd, level: 1 V, for: 1 s}\n", "no source of bench"),
+        ("  - bias: {at: pd, level: 1 V, for: 1 s}\n", "can do: bias"),
     ],
 )
 def test_what_a_bench_cannot_do_is_said(steps: str, message: str) -> None:
@@ -150,7 +151,7 @@ def test_a_million_cycles_stay_one_operation() -> None:
     planned = plan(steps)
     assert planned.cost.pulses == 2e6
     assert planned.cost.duration == pytest.approx(1000.0, rel=0.01)
-    assert len(list(m.walk(planned.ops))) == 3
+    assert len(list(o.walk(planned.ops))) == 3
 
 
 def test_the_hash_is_of_the_content() -> None:

@@ -1,18 +1,12 @@
-"""The plan as data: what will be done, on which source, in which order; loops kept as loops.
+"""The operations of a plan: what will be done, on which source; loops kept as loops.
 
-A plan is built from a protocol and a bench (``lowering``), bounded (``proof``) and costed (``cost``) without any
-hardware. It prints, compares, serialises and has a hash; the executor runs what is in it and nothing else.
-Voltages are volts at the DUT terminal against common, times seconds.
+Voltages are volts at the DUT terminal against common, times seconds. ``Value`` is a number or a loop variable.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass
 
 #: loop variable -> smallest and largest SI value
 Ranges = dict[str, tuple[float, float]]
@@ -47,7 +41,11 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Connect(Op):
-    """Put one source on a terminal; the others of that terminal are quieted first (rule 3)."""
+    """Put one source on a terminal; the others of that terminal are quieted first (rule 3).
+
+    ``manual``: an operator plugs it in, and out again when another source follows; ``operator`` is what is asked,
+    ``label`` the name of the step for --confirm.
+    """
 
     terminal: str
     source: str
@@ -57,7 +55,9 @@ class Connect(Op):
     level: int = 0
     time: float = 0.0
     position: str = ""
+    manual: bool = False
     operator: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class Pulses(Op):
     shape: str = "rectangular"
     role: str = ""
     name: str = ""
+    fast_edges: bool = False
 
     def cycle_time(self, variables: dict[str, float]) -> float:
         """Seconds from cycle to cycle, given the loop variables."""
@@ -152,27 +153,80 @@ class ReadResistance(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Station:
+    """One terminal during a measurement: its source, the level held there, and whether its current is measured.
+
+    ``level`` None: the swept terminal.
+    """
+
+    terminal: str
+    source: str
+    level: Value | None
+    compliance: float
+    range: float | None
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReadCurrent(Op):
-    """Mean of ``samples`` currents at a fixed level."""
+    """Mean of ``samples`` currents of every measured station, ``interval`` s apart (None: as fast as they come)."""
+
+    name: str
+    stations: tuple[Station, ...]
+    samples: int
+    interval: float | None
+    nplc: float
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Op):
+    """Staircase of the first station through ``levels``, and back again if ``cyclic``, with the others held.
+
+    ``hold`` s at the first level, ``delay`` s from each level to its measurement (None: the instrument's), at least
+    ``dwell`` s on each level.
+    """
+
+    name: str
+    levels: tuple[Value, ...]
+    cyclic: bool
+    stations: tuple[Station, ...]
+    nplc: float
+    hold: float
+    delay: float | None
+    dwell: float
+
+    @property
+    def length(self) -> int:
+        """Points as executed; the turning point is measured twice."""
+        return len(self.levels) * (2 if self.cyclic else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Op):
+    """Currents against time: for ``duration`` s by SMUs, or by the fast unit while the pulses of ``body`` play."""
+
+    name: str
+    stations: tuple[Station, ...]
+    interval: float
+    window: float
+    duration: Value | None
+    body: tuple[Op, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bias(Op):
+    """A level held for a time by an instrument that times it itself, the other terminals at 0 V; ``ramp`` in V/s."""
 
     source: str
     terminal: str
     name: str
     level: Value
-    samples: int
-    meter: Meter
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep(Op):
-    """I-V sweep of one source, in the order of ``levels`` (V); ``dwell`` s at each level before it is measured."""
-
-    source: str
-    terminal: str
-    name: str
-    levels: tuple[Value, ...]
-    dwell: float
-    meter: Meter
+    duration: Value
+    ramp: Value | None
+    compliance: float
+    abort_above: float | None
+    grounded: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +278,13 @@ class ForEach(Op):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the latest value of a reading, or its ratio to the latest of ``against``, must fulfil."""
+    """What the latest value of a reading, or its ratio to the latest of ``against``, must fulfil.
+
+    ``quantity``: 'value', or a figure of a sweep ('dI0', 'peak_voltage', 'peak_current').
+    """
 
     reading: str
+    quantity: str = "value"
     against: tuple[str, ...] = ()
     above: Value | None = None
     below: Value | None = None
@@ -235,14 +293,32 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """The variable that a bounded search moves by halving: its unit and ends (SI), on a linear or log scale."""
+
+    name: str
+    unit: str
+    start: float
+    stop: float
+    spacing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Until(Op):
-    """A block repeated until ``condition`` holds, at most ``at_most`` times."""
+    """A block repeated until ``condition`` holds, at most ``at_most`` times; a search moves its variable each time."""
 
     name: str
     condition: Condition
     at_most: int
     otherwise: str
     body: tuple[Op, ...]
+    search: Search | None = None
+
+    def ranges(self) -> Ranges:
+        if self.search is None:
+            return {}
+        ends = self.search.start, self.search.stop
+        return {self.search.name: (min(ends), max(ends))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,101 +367,9 @@ class Confirm(Op):
     again: tuple[Op, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One limit that a quantity was held against, and whose it is."""
-
-    quantity: str
-    whose: str
-    name: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A limit that the plan would break."""
-
-    node: int
-    text: str
-    where: str
-    limit: Limit
-    value: float
-
-    @property
-    def excess(self) -> float:
-        return abs(self.value) - self.limit.value
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A step of the protocol as rows refer to it."""
-
-    text: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Predicted duration (s), pulses on the device, rows per table."""
-
-    duration: float
-    pulses: float
-    rows: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Envelope of one terminal: smallest and largest voltage, largest current the sources can give."""
-
-    low: float
-    high: float
-    current: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A protocol lowered onto a bench; see the module's docstring."""
-
-    title: str
-    protocol: str
-    bench: str
-    seed: int
-    nodes: tuple[Node, ...]
-    ops: tuple[Op, ...]
-    envelope: dict[str, Extent]
-    cost: Cost
-    violations: tuple[Violation, ...] = ()
-    warnings: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    decisions: tuple[str, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, each operation tagged with its class name; the form that is hashed and stored."""
-        plain = to_plain(self)
-        assert isinstance(plain, dict)
-        return plain
-
-    @cached_property
-    def hash(self) -> str:
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def to_plain(value: Any) -> Any:
-    """Dataclasses to tagged dictionaries, tuples to lists; everything JSON can say."""
-    if is_dataclass(value) and not isinstance(value, type):
-        plain = {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
-        return {"op": type(value).__name__, **plain} if isinstance(value, Op) else plain
-    if isinstance(value, tuple | list):
-        return [to_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: to_plain(item) for key, item in value.items()}
-    return value
-
-
 def bodies(op: Op) -> tuple[Op, ...]:
     """The operations inside an operation."""
-    if isinstance(op, Repeat | ForEach | Until | Allowed):
+    if isinstance(op, Repeat | ForEach | Until | Allowed | Record):
         return op.body
     return op.again if isinstance(op, Confirm) else ()
 

@@ -1,0 +1,107 @@
+"""The plan as data: operations, envelope, cost, and what it would break.
+
+A plan is built from a protocol and a bench (``build``), bounded (``proof``) and costed (``cost``) without any hardware.
+It prints, compares, serialises and has a hash; the executor runs what is in it and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
+from typing import Any
+
+from labctl.plan.operations import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit that a quantity was held against, and whose it is."""
+
+    quantity: str
+    whose: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A limit that the plan would break."""
+
+    node: int
+    text: str
+    where: str
+    limit: Limit
+    value: float
+
+    @property
+    def excess(self) -> float:
+        return abs(self.value) - self.limit.value
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step of the protocol as rows refer to it."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Predicted duration (s), pulses on the device, rows per table."""
+
+    duration: float
+    pulses: float
+    rows: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Envelope of one terminal: smallest and largest voltage, largest current the sources can give."""
+
+    low: float
+    high: float
+    current: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A protocol lowered onto a bench; see the module's docstring."""
+
+    title: str
+    protocol: str
+    bench: str
+    seed: int
+    nodes: tuple[Node, ...]
+    ops: tuple[Op, ...]
+    envelope: dict[str, Extent]
+    cost: Cost
+    violations: tuple[Violation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, each operation tagged with its class name; the form that is hashed and stored."""
+        plain = to_plain(self)
+        assert isinstance(plain, dict)
+        return plain
+
+    @cached_property
+    def hash(self) -> str:
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses to tagged dictionaries, tuples to lists; everything JSON can say."""
+    if is_dataclass(value) and not isinstance(value, type):
+        plain = {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+        return {"op": type(value).__name__, **plain} if isinstance(value, Op) else plain
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -212,6 +213,7 @@ def _delayed(seconds: float, function: Callable[..., Steps[Any]], arguments: tup
     return (yield from function(*arguments))
 
 
+@cache
 def source_text(name: str) -> str:
     """One of our own Lua sources."""
     return (files(__package__) / "lua" / name).read_text(encoding="ascii")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 #: names of the helpers, handed to a rewritten chunk as its arguments
 HELPERS = "local __each, __turn = ...; "
@@ -27,6 +28,7 @@ _OPENERS = frozenset({"function", "if", "do", "repeat"})
 _CLOSERS = frozenset({"end", "until"})
 
 
+@lru_cache(maxsize=256)
 def translate(source: str) -> str:
     """``source`` in Lua 5.1; the same text when nothing in it needs rewriting."""
     if not _NEEDED.search(source):

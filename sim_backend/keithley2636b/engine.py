@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lupa.lua51 import LuaError, LuaMemoryError, LuaRuntime
@@ -96,7 +98,8 @@ class Engine:
             while True:
                 handoff.slices += 1
                 handoff.running = True
-                state = worker.send(message)
+                with _uninterrupted():
+                    state = worker.send(message)
                 handoff.running = False
                 if state is True:
                     break
@@ -118,6 +121,22 @@ class Engine:
             handoff.running = False
             if not ended:
                 self._worker = None
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold signals back while Lua runs: a KeyboardInterrupt raised inside it would come out as a TSP error.
+
+    A slice of Lua takes microseconds. Windows has no signal mask: there the race remains.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def syntax_text(message: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class B1530A:
     """
 
     safe_priority = 10
-    exceptions = (DriverError,)
+    exceptions: ClassVar[tuple[type[Exception], ...]] = (DriverError, OSError)
 
     def __init__(
         self,

@@ -676,3 +676,20 @@ def test_a_reading_late_in_a_long_session_is_the_same() -> None:
         lib.call("waitUntilCompleted")
         values.append(lib.read(102)[1])
     assert values[1] == pytest.approx(values[0], rel=1e-3)
+
+
+def test_ctrl_c_inside_a_function_reaches_the_program(lib: Online, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C cannot pass an exception on: the call fails, and the interrupt comes once it has returned."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lib.bench.clock, "sleep", interrupted)
+    lib.make("p", 0.0, (1.0, 4.0))
+    lib.call("addSequence", 101, "p", 1.0)
+    lib.ready(101)
+    lib.call("execute")
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the interrupt comes at some point after the call
+        assert lib._functions["waitUntilCompleted"]() == -7
+        while True:
+            pass

@@ -109,6 +109,7 @@ class AabTransistor:
     _x: float = 0.0
     _domains: Domains | None = None
     _readings: int = 0
+    _solved: tuple[tuple[float, float, float, float] | None, float] = (None, 0.0)
 
     terminals = ("gate", "drain", "source")
 
@@ -197,7 +198,10 @@ class AabTransistor:
 
     def channel_current(self, vds: float) -> float:
         """Current into the drain through the channel now (A)."""
-        return float(channel_current(self.parameters, self.felt, self.deep, self.x, vds))
+        point = (self.felt, self.deep, self.x, vds)
+        if self._solved[0] != point:  # asked several times per reading of an instrument
+            self._solved = (point, float(channel_current(self.parameters, *point)))
+        return self._solved[1]
 
     @property
     def gate_resistance(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ _QUOTED = re.compile(r"(?<= )'([^\n]*?)'(?=$|[\s,)])|'([^'\n]*)'(?= expected)")
 _CACHED = 2048  # lines whose compiled chunk is kept
 _HOOK = 1_000_000  # instructions between looks at an endless loop, as in core.lua
 _EXIT = "exit"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class CompileError(Exception):
@@ -125,18 +127,24 @@ class Engine:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold signals back while Lua runs: a KeyboardInterrupt raised inside it would come out as a TSP error.
+    """Hold Ctrl+C and SIGTERM back while Lua runs: raised inside it, they would come out as a TSP error.
 
-    A slice of Lua takes microseconds. Windows has no signal mask: there the race remains.
+    A slice of Lua takes microseconds. Only the main thread gets signals, and only it may handle them.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    caught: list[int] = []
+    before: dict[signal.Signals, Any] = {
+        number: signal.signal(number, lambda got, frame: caught.append(got)) for number in _SIGNALS
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in caught:
+            signal.raise_signal(number)
 
 
 def syntax_text(message: str) -> str:

@@ -143,8 +143,8 @@ def _uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in caught:
-            signal.raise_signal(number)
+        for got in caught:
+            signal.raise_signal(got)
 
 
 def syntax_text(message: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -100,10 +100,16 @@ class OpenBench:
         return {name: instrument.settings() for name, instrument in self.instruments.items()}
 
     def tap(self, tap: Tap) -> None:
-        """Report every byte on every wire to ``tap`` from now on."""
+        """Report every byte on every wire, and every call of an instrument's C library, to ``tap`` from now on."""
         for name, instrument in self.instruments.items():
-            connection = instrument.adapter.connection
-            connection.visalib = TappedLibrary(connection.visalib, name, lambda: float(self.clock.now), tap)
+            if hasattr(instrument, "adapter"):
+                connection = instrument.adapter.connection
+                connection.visalib = TappedLibrary(connection.visalib, name, lambda: float(self.clock.now), tap)
+            else:
+                instrument.library.on_call = self._call_tap(name, tap)
+
+    def _call_tap(self, name: str, tap: Tap) -> Callable[[str, int], None]:
+        return lambda call, code: tap(float(self.clock.now), name, ">", f"{call} -> {code}".encode())
 
     def safe(self) -> list[str]:
         """Every output off or high impedance, pulse sources first; what could not be reached is named.
@@ -154,7 +160,7 @@ def open_bench(bench: BenchDescription, specification: str, purpose: str) -> Ite
         opened = OpenBench(bench, {}, clock, library, specification.endswith("@labctl"))
         for name, entry in bench.instruments.items():
             opened.instruments[name] = _open(name, entry, library, clock)
-            stack.callback(opened.instruments[name].adapter.close)
+            stack.callback(opened.instruments[name].close)
             opened.identities[name] = _identify(name, entry, opened.instruments[name])
         yield opened
 

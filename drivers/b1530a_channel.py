@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drivers import b1530a_limits as limits
-from drivers.b1530a_patterns import Pattern, Program, check
+from drivers.b1530a_patterns import Pattern, Program, Window, check
+from drivers.b1530a_readings import Readings
 from drivers.errors import ReadBackError, SettingError
 from drivers.wire import within
 
@@ -24,6 +25,7 @@ class Unit(Protocol):
     def connect(self, channel: int) -> None: ...
     def release(self, channel: int) -> None: ...
     def hold(self, channel: int, level: float) -> None: ...
+    def read(self, channel: int) -> Readings: ...
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,36 @@ class B1530AChannel:
         within("level", level, self._low, self._high, "V")
         self.programmed = None
         self._unit.hold(self._number, level)
+
+    def prepare_record(
+        self, level: float, duration: float, interval: float, window: float, full_scale: float | None = None
+    ) -> int:
+        """Prepare the channel to hold ``level`` (V) and record its current while the other channels play.
+
+        Args:
+            duration: s. interval: s from reading to reading. window: s over which a reading is averaged.
+            full_scale: A, range of the meter; its most sensitive one by default.
+
+        Returns the number of readings.
+
+        Raises:
+            SettingError: refused by the limits, before anything is sent. WgfmuError.
+        """
+        within("level", level, self._low, self._high, "V")
+        points = int(duration / interval + 1e-9)
+        if points < 1:
+            raise SettingError(f"a record of {duration:g} s holds no reading every {interval:g} s")
+        constant = Pattern.constant("record" + self.id, level, duration)
+        pattern = constant.measured(Window("window", 0.0, points, interval, window))
+        program = Program(((pattern, 1),), "current", full_scale or min(r.full_scale for r in limits.CURRENT_RANGES))
+        check(program, self.allow_fast_edges)
+        self._unit.prepare(self._number, program, self.allow_fast_edges)
+        self.programmed = Programmed(level, level, level, level, level, 0.0, 0.0, duration, 1)
+        return points
+
+    def fetch_record(self) -> Readings:
+        """What ``prepare_record`` has recorded in the last run."""
+        return self._unit.read(self._number)
 
     def _prepare(self, pattern: Pattern, count: int, base: float, width: float, edge: float) -> Programmed:
         for level in pattern.levels:

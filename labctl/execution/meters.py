@@ -131,10 +131,10 @@ def record_during(bench: OpenBench, op: o.Record, duration: float, variables: di
     for station in op.stations:
         assert station.level is not None
         data = bench.channel(station.source).fetch_record()
-        none = np.zeros(len(data.times), bool)
-        level = np.full(len(data.times), station.level.at(variables))
+        level = np.full(len(data.time), station.level.at(variables))
+        status = np.where(data.clipped, 2, 0).astype(np.int64)  # the fast unit has no compliance
         found[station.terminal] = Points(
-            level, level, data.values, data.times, none.astype(np.int64), none, data.overflow, station.range or np.nan
+            level, level, data.value, data.time, status, np.zeros(len(level), bool), data.clipped, data.range
         )
     return found
 

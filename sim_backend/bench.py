@@ -8,21 +8,26 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from labctl.bench.description import BenchDescription, Connection
 from sim_backend.circuit import Circuit, Port
 from sim_backend.clock import Clock, WallClock
 from sim_backend.context import InstrumentContext, SimulatedInstrument
+from sim_backend.devices.aab import AabTransistor
 from sim_backend.devices.device import TwoTerminalDevice
 from sim_backend.devices.resistor import Resistor
 from sim_backend.draws import Draws
+from sim_backend.fast_units import DRIVER as FAST_UNIT_DRIVER
+from sim_backend.fast_units import FastUnits
 from sim_backend.faults import Faults, read_faults
+from sim_backend.gated import GatedCircuit
 from sim_backend.lines import Lines
 from sim_backend.relay import Branch, SelectorRelay
+from sim_backend.wgfmu import Rsu
 
 InstrumentFactory = Callable[[InstrumentContext], SimulatedInstrument]
-DeviceFactory = Callable[[Mapping[str, Any], Draws, bool], TwoTerminalDevice]
+DeviceFactory = Callable[[Mapping[str, Any], Draws, bool], TwoTerminalDevice | AabTransistor]
 
 #: driver name -> simulated instrument, as "module:Class" (imported when a bench has one) or the class itself
 INSTRUMENTS: dict[str, str | InstrumentFactory] = {
@@ -35,6 +40,7 @@ INSTRUMENTS: dict[str, str | InstrumentFactory] = {
 DEVICES: dict[str, str | DeviceFactory] = {
     "hnno": "sim_backend.devices.hnno:make_device",
     "resistor": "sim_backend.devices.resistor:make_device",
+    "aab": "sim_backend.devices.aab:make_device",
 }
 
 _STATE_VERSION = 1
@@ -76,21 +82,35 @@ class SimulatedBench:
         self.device = make_device(settings.parameters, self.draws, settings.noise)
         self._state_file = Path(settings.state) if settings.state else None
         self._restore()
-        in_circuit = Resistor(_NO_CONTACT, self.device.terminals) if self.faults.contact_open else self.device
-        self.circuit = Circuit(self.clock, in_circuit, swapped=self.faults.leads_swapped)
+        self.circuit = self._make_circuit()
         self._check_terminals()
-        self.instruments = {name: self._instrument(name) for name in description.instruments}
+        self.instruments = {
+            name: self._instrument(name)
+            for name, entry in description.instruments.items()
+            if entry.driver != FAST_UNIT_DRIVER
+        }
+        self.fast_units = self._make_fast_units()
         self.relays = self._wire()
 
     def plug(self, source: str) -> None:
-        """The operator plugs a connection marked ``manual`` in."""
-        for connection in self.description.wiring.connections:
-            if connection.manual and connection.source == source:
-                self._connect(connection)
+        """The operator plugs a connection marked ``manual`` in; a direct one takes the place of what is there."""
+        for connection in self._manual(source):
+            if connection.isolation == "direct":
+                for other in self._usual(connection.terminal):
+                    self.circuit.disconnect(self.circuit.port(other.source))
+                for rsu in self._rsus(connection.terminal):
+                    rsu.detach()
+            self._connect(connection)
 
     def unplug(self, source: str) -> None:
-        """The operator takes the cable of ``source`` off the device."""
+        """The operator takes the cable of ``source`` off the device; the usual ones come back."""
         self.circuit.disconnect(self.circuit.port(source))
+        for connection in self._manual(source):
+            if connection.isolation == "direct":
+                for other in self._usual(connection.terminal):
+                    self._connect(other)
+                for rsu in self._rsus(connection.terminal):
+                    rsu.attach()
 
     def lost(self, instrument: str) -> bool:
         """Whether the link to an instrument has died by now (fault ``instrument_lost_after``)."""
@@ -111,7 +131,45 @@ class SimulatedBench:
         draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
         os.replace(draft, self._state_file)
 
+    # -- the operator ----------------------------------------------------------------------------------------
+
+    def _manual(self, source: str) -> list[Connection]:
+        return [c for c in self.description.wiring.connections if c.manual and c.source == source]
+
+    def _usual(self, terminal: str) -> list[Connection]:
+        """Connections that hold a terminal by a cable alone."""
+        return [
+            c
+            for c in self.description.wiring.on(terminal)
+            if not c.manual and c.relay is None and c.isolation != "rsu" and c.source != "common"
+        ]
+
+    def _rsus(self, terminal: str) -> list[Rsu]:
+        return self.fast_units.rsus(terminal) if self.fast_units else []
+
     # -- construction ----------------------------------------------------------------------------------------
+
+    def _make_circuit(self) -> Circuit:
+        if isinstance(self.device, AabTransistor):
+            if self.faults.leads_swapped:
+                raise ValueError("simulation.faults: leads_swapped is known for two-terminal devices only")
+            # its face towards instruments is that of Circuit
+            return cast("Circuit", GatedCircuit(self.clock, self.device))
+        in_circuit = Resistor(_NO_CONTACT, self.device.terminals) if self.faults.contact_open else self.device
+        return Circuit(self.clock, in_circuit, swapped=self.faults.leads_swapped)
+
+    def _make_fast_units(self) -> FastUnits | None:
+        entries = [name for name, entry in self.description.instruments.items() if entry.driver == FAST_UNIT_DRIVER]
+        if not entries:
+            return None
+        gated: object = self.circuit
+        if not isinstance(gated, GatedCircuit):
+            raise ValueError(f"instrument {entries[0]!r}: fast units are simulated on a three-terminal device only")
+        units = FastUnits(self.description, self.clock, gated, self.draws, self.instruments)
+        if self.faults.contact_open:
+            for rsu in (rsu for terminal in gated.terminals for rsu in units.rsus(terminal)):
+                rsu.detach()
+        return units
 
     def _instrument(self, name: str) -> SimulatedInstrument:
         entry = self.description.instruments[name]
@@ -150,7 +208,7 @@ class SimulatedBench:
             if connection.relay is not None and connection.position is not None:
                 level = wiring.relays[connection.relay].positions[connection.position]
                 switched[connection.relay][level].append(self._branch(connection))
-            elif not connection.manual:
+            elif not connection.manual and connection.isolation != "rsu":
                 self._connect(connection)
         return {
             name: SelectorRelay(self.clock, self.circuit, self.lines, relay.line, switched[name], relay.time)
@@ -160,6 +218,8 @@ class SimulatedBench:
     def _connect(self, connection: Connection) -> None:
         if connection.source == "common":
             self.circuit.ground(connection.terminal)
+            return
+        if self.faults.contact_open and isinstance(self.device, AabTransistor):
             return
         branch = self._branch(connection)
         self.circuit.connect(branch.port, branch.terminal, branch.capacitance)

@@ -75,6 +75,13 @@ class LabctlVisaLibrary(highlevel.VisaLibraryBase):
         """Device terminal -> voltage (V) of the largest magnitude since the last call."""
         return self.circuit.take_extremes()
 
+    def wgfmu_functions(self, address: str) -> dict[str, int]:
+        """C addresses of the functions of the process's WGFMU library. Raises ``LibraryError``: none is installed."""
+        units = self.bench.fast_units
+        if units is None:
+            raise errors.LibraryError(f"no fast unit is on this bench, so no WGFMU library for {address}")
+        return units.library.functions
+
     # -- sessions --------------------------------------------------------------------------------------------
 
     def open_default_resource_manager(self) -> tuple[VISARMSession, StatusCode]:
@@ -87,15 +94,16 @@ class LabctlVisaLibrary(highlevel.VisaLibraryBase):
             raise errors.LibraryError(f"bench {self.library_path}: {problem}") from problem
         self._bench = bench
         self._resources = {}
-        for name, entry in bench.description.instruments.items():
-            parsed = address.parse(entry.address)
+        for name, instrument in bench.instruments.items():
+            parsed = address.parse(bench.description.instruments[name].address)
             lost = _is_lost(bench, name)
-            self._resources[parsed.key] = Resource(name, parsed, bench.instruments[name], bench.clock, lost)
+            self._resources[parsed.key] = Resource(name, parsed, instrument, bench.clock, lost)
         self._manager = next(self._handles)
         return VISARMSession(self._manager), self.handle_return_value(None, StatusCode.success)
 
     def list_resources(self, session: VISARMSession, query: str = "?*::INSTR") -> tuple[str, ...]:
-        return rname.filter([entry.address for entry in self.bench.description.instruments.values()], query)
+        addresses = {entry.address: None for entry in self.bench.description.instruments.values()}
+        return rname.filter(list(addresses), query)
 
     def open(
         self,

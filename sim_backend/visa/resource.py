@@ -94,6 +94,11 @@ class Resource:
     def discard_input(self) -> None:
         self._held = b""
 
+    def serial_poll(self) -> int:
+        """Status byte; an instrument that clears bits when it is polled does so."""
+        poll: Callable[[], int] = getattr(self.instrument, "serial_poll", self.instrument.status_byte)
+        return poll()
+
     def requests_service(self) -> bool:
         return bool(self.instrument.status_byte() & SERVICE_REQUEST)
 

@@ -111,7 +111,7 @@ class Session:
             return (int(text), StatusCode.success) if text.isdigit() else (0, StatusCode.error_io)
         if self.resource.lost():
             return 0, StatusCode.error_timeout
-        return self.resource.instrument.status_byte(), StatusCode.success
+        return self.resource.serial_poll(), StatusCode.success
 
     def _say(self, message: bytes) -> StatusCode:
         """What a raw socket can do instead of a bus command, if the program asked for IEEE 488.2 strings."""

@@ -105,6 +105,9 @@ class Task:
             self.done = True
             self._finished()
             return
+        except BaseException:  # Ctrl+C, or a bug: the task has ended, though not by itself
+            self.done = True
+            raise
         finally:
             self._advancing = False
         if self.done:  # cancelled from inside

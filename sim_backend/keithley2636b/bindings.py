@@ -48,7 +48,6 @@ class Handoff:
         self.results: tuple[Any, ...] = ()  # its answer, in the protocol of ``callable`` in core.lua
         self.slices = 0  # times that Lua has been entered
         self.running = False  # inside Lua now
-        self.bug: BaseException | None = None  # what a leaf raised, which Lua would lose
 
     def collect(self) -> tuple[Any, ...]:
         return self.results
@@ -150,8 +149,8 @@ class Bindings:
         return len(self._leaves) - 1
 
     def guarded(self, function: Leaf) -> int:
-        """``function`` whose TspErrors go to the error queue; any other exception is a bug, kept for the engine."""
-        report, handoff = self.report, self.handoff
+        """``function`` whose TspErrors go to the error queue."""
+        report = self.report
 
         def call(*arguments: Any) -> Any:
             try:
@@ -159,9 +158,6 @@ class Bindings:
             except TspError as error:
                 report(error)
                 return None
-            except BaseException as bug:
-                handoff.bug = bug
-                raise
 
         return self._leaf(call)
 
@@ -199,9 +195,6 @@ class Bindings:
                 return (True,)
             except LuaFault as fault:
                 return None, str(fault)
-            except BaseException as bug:
-                handoff.bug = bug
-                raise
             handoff.report = report
             return (False,)
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from lupa.lua51 import LuaError, LuaMemoryError, LuaRuntime
+from lupa.lua51 import LuaRuntime
 
 from sim_backend.keithley2636b.bindings import Bindings, Handoff, Leaf, Report
 from sim_backend.keithley2636b.dialect import translate
@@ -22,7 +19,7 @@ _QUOTED = re.compile(r"(?<= )'([^\n]*?)'(?=$|[\s,)])|'([^'\n]*)'(?= expected)")
 _CACHED = 2048  # lines whose compiled chunk is kept
 _HOOK = 1_000_000  # instructions between looks at an endless loop, as in core.lua
 _EXIT = "exit"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_OUT_OF_MEMORY = "not enough memory"
 
 
 class CompileError(Exception):
@@ -100,51 +97,33 @@ class Engine:
             while True:
                 handoff.slices += 1
                 handoff.running = True
-                with _uninterrupted():
-                    state = worker.send(message)
+                state = worker.send(message)
                 handoff.running = False
-                if state is True:
-                    break
                 if state is False:
                     yield from handoff.work()
+                elif state is True:
+                    break
+                elif isinstance(state, tuple):
+                    self._failed(state[1])
+                    return
                 else:
                     yield float(state)
                 message = None
             ended = True
-        except LuaMemoryError:
-            self._report(TspError(-225))
-        except LuaError as error:
-            if handoff.bug is not None:
-                bug, handoff.bug = handoff.bug, None
-                raise bug from None
-            if str(error) != _EXIT:
-                self._report(TspError(-286, text=runtime_text(str(error))))
         finally:
             handoff.running = False
             if not ended:
                 self._worker = None
 
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl+C and SIGTERM back while Lua runs: raised inside it, they would come out as a TSP error.
-
-    A slice of Lua takes microseconds. Only the main thread gets signals, and only it may handle them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[int] = []
-    before: dict[signal.Signals, Any] = {
-        number: signal.signal(number, lambda got, frame: caught.append(got)) for number in _SIGNALS
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for got in caught:
-            signal.raise_signal(got)
+    def _failed(self, problem: Any) -> None:
+        """A chunk ended with ``problem``: Lua's message, or what a host function raised (a bug, Ctrl+C)."""
+        if isinstance(problem, BaseException):
+            raise problem
+        text = problem if isinstance(problem, str) else ""
+        if text == _OUT_OF_MEMORY:
+            self._report(TspError(-225))
+        elif text != _EXIT:
+            self._report(TspError(-286, text=runtime_text(text)))
 
 
 def syntax_text(message: str) -> str:

@@ -101,7 +101,7 @@ class CommandQueue:
             return
         self._pumping = True
         try:
-            while self._lines and self._task is None:
+            while self._lines and (self._task is None or self._task.done):
                 if self._pace.ahead:
                     self._waiting = True
                     self._clock.call_at(self._clock.now + self._pace.ahead, self._resume)

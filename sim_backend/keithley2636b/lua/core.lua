@@ -62,15 +62,25 @@ local function each(f, s, c)
   return f, s, c
 end
 
+-- Runs chunks one after the other. The host drives it as a coroutine (while Lua's main thread is busy the host could not
+-- call Lua); inside it a second one runs the chunks, so that what a host function raises comes back as a value. Answers
+-- what the chunk yields, or "error" and the problem: a message, or the exception.
+local function outcome(ok, ...)
+  if ok then return ... end
+  return "error", ...
+end
 function core.worker()
   return function()
-    sethook(watch, "", 1000000)
-    local chunk = coyield(true)
-    while true do
-      remaining = budget
-      chunk(each, turn)
-      chunk = coyield(true)
-    end
+    local co = create(function(chunk)
+      while true do
+        remaining = budget
+        chunk(each, turn)
+        chunk = coyield(true)
+      end
+    end)
+    sethook(co, watch, "", 1000000)
+    local message = coyield(true)
+    while true do message = coyield(outcome(resume(co, message))) end
   end
 end
 
@@ -95,13 +105,13 @@ function core.load(code, name)
   return function() return chunk(each, turn) end
 end
 
--- pcall and xpcall that can be waited through; exit() passes them
+-- pcall and xpcall that can be waited through; exit() and what a host function raised pass them
 local leave = constants.exit
 function exit() error(leave, 0) end
 local function settle(co, ok, ...)
   if not ok then
     local problem = ...
-    if problem == leave then error(leave, 0) end
+    if problem == leave or type(problem) == "userdata" then error(problem, 0) end
     if type(problem) == "string" then problem = gsub(problem, "^core%.lua:%d+: ", "") end
     return false, problem
   end

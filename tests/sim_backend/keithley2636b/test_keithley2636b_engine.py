@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,6 +172,17 @@ def test_host_is_out_of_reach(wire):
     assert wire.errors() == [-286, -286]
     assert wire.read().startswith("nil")
     assert wire.ask("print(io.open('/etc/passwd'))").startswith("nil")
+
+
+@pytest.mark.parametrize(
+    "line", ["digio.writebit(1, 1)", "pcall(digio.writebit, 1, 1) print('no')", "delay(1) digio.writebit(1, 1)"]
+)
+def test_interrupt_of_the_program_comes_out_and_the_instrument_goes_on(wire, line):
+    wire.lines.listen("smu.digio.1", lambda level: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        wire.ask(line)
+    assert wire.ask("print(digio.readbit(1))") == "1.00000e+00"
+    assert wire.errors() == []
 
 
 def test_random_numbers_repeat(make_wire):

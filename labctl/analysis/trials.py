@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis.runs import AnalysisError, Run, column, table, unit_of_variable
+from labctl.protocol import units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +26,23 @@ _AFTERWARDS = ("reset", "erase")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Trials or readings that belong together: the values of the grouping columns, and a label."""
+    """Trials or readings that belong together: the values of the grouping columns, and a label.
+
+    Units of the columns are in ``rows.attrs["units"]``, where ``runs.table`` puts them.
+    """
 
     keys: tuple[tuple[str, str | float], ...]
     rows: pd.DataFrame
 
     @property
     def label(self) -> str:
-        """The state's name; other columns as ``name=value``."""
+        """The state's name; other columns as ``name=value unit``."""
         inside = [(k, v) for k, v in self.keys if v != "" and v == v]
-        return ", ".join(str(v) if k == "state" else f"{k}={v:g}" for k, v in inside)
+        return ", ".join(v if isinstance(v, str) else f"{k}={self._text(k, v)}" for k, v in inside)
+
+    def _text(self, name: str, value: float) -> str:
+        known = self.rows.attrs.get("units", {})
+        return units.text(float(f"{value:.9g}"), known.get(f"loop_{name}", known.get(name, "")))
 
     @property
     def used(self) -> pd.DataFrame:
@@ -80,6 +88,15 @@ def reasons(flags: NDArray[np.int64]) -> NDArray[np.str_]:
     return why
 
 
+def why_not(rows: pd.DataFrame) -> NDArray[np.object_]:
+    """Why each row cannot be used: the reason of a second look, else by its flags; empty where it can."""
+    why = reasons(rows["flags"].to_numpy(np.int64)).astype(object)
+    if "excluded" in rows.columns:
+        told = rows["excluded"].to_numpy(object)
+        why = np.where(told != "", told, why)
+    return why
+
+
 def trials(run: Run, of: str, over: str | None = None) -> pd.DataFrame:
     """Outcomes named ``of`` with columns ``y`` (0 or 1), ``at`` (abscissa), ``dose`` (stimuli so far), ``why``.
 
@@ -98,7 +115,7 @@ def trials(run: Run, of: str, over: str | None = None) -> pd.DataFrame:
     rows["at"], rows["at_unit"] = _abscissa(run, rows, pulses, over, stimulus, place)
     rows["dose"] = _dose(pulses, stimulus, rows)
     rows["y"] = rows["value"].to_numpy(np.int64)
-    why = reasons(rows["flags"].to_numpy(np.int64))
+    why = why_not(rows)
     why[(why == "") & ~np.isfinite(rows["ratio"].to_numpy(np.float64))] = "resistance undefined"
     start = (
         np.where(place >= 0, pulses.loc[stimulus, "event"].to_numpy()[place], rows["event"])

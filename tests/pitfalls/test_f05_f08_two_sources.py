@@ -18,6 +18,7 @@ WIDTH = 100e-6
 LIMIT_DELAY = 30e-6  # s until the SMU's limit loop acts
 CYCLES = 3000
 PROTOTYPE = 1000  # events behind the figures of the reference
+STRONG = 4.8  # V of reset: what reaches the device still cancels each push, so that all trials begin alike
 
 
 # -- F5 ---------------------------------------------------------------------------------------------------------------
@@ -41,6 +42,18 @@ def test_f05_a_generator_left_on_shunts_the_reading(open_rig: OpenRig, spiking: 
     assert rig.circuit.contention["pd"] > 0
 
 
+def test_f05_the_idle_voltage_of_the_generator_shows_as_an_offset(open_rig: OpenRig) -> None:
+    """I = V/R + (V - V_i)/50 ohm."""
+    rig = open_rig("hnno_t1", simulation={"noise": False})
+    rig.meter.configure_read(100e-6, range_=100e-6)
+    rig.meter.high_impedance()
+    rig.pulse(1.0, base=1e-3)
+    fit = rig.resistance(window=2e-3)
+    assert fit.resistance == pytest.approx(1 / (1 / 50 + 1 / R_NS), rel=1e-4)
+    assert fit.offset == pytest.approx(-1e-3 / 50, rel=1e-4)
+    assert fit.flags == 0
+
+
 def test_f05_the_output_switched_off_gives_the_device_back(open_rig: OpenRig) -> None:
     rig = open_rig("hnno_t1")
     rig.meter.configure_read(100e-6)
@@ -54,10 +67,10 @@ def test_f05_the_output_switched_off_gives_the_device_back(open_rig: OpenRig) ->
 
 
 def expected_spikes(sunk: float, cycles: int = CYCLES) -> float:
-    """Share of spikes at +-4.2 V while an SMU at 0 V sinks ``sunk`` A from LIMIT_DELAY on (0: it is not there)."""
-    high = behind(4.2 - 50.0 * sunk, 50.0)
+    """Share of spikes at 4.2 V while an SMU at 0 V sinks ``sunk`` A from LIMIT_DELAY on (0: it is not there)."""
     seconds = WIDTH - LIMIT_DELAY if sunk else WIDTH
-    return cycle_spikes([(high, seconds)], [(high, seconds)], cycles)
+    forward, reverse = (behind(level - 50.0 * sunk, 50.0) for level in (4.2, STRONG))
+    return cycle_spikes([(forward, seconds)], [(reverse, seconds)], cycles)
 
 
 #: off mode and limit (A) while off -> figure of the reference
@@ -78,7 +91,7 @@ def test_f06_an_smu_that_is_off_in_normal_mode_takes_the_pulse(open_rig: OpenRig
     if limit is not None:
         rig.smu.exchange([f"smua.source.offlimiti={limit}"])
     rig.meter.output(False)
-    hits = rig.cycles(4.2, -4.2, CYCLES)
+    hits = rig.cycles(4.2, -STRONG, CYCLES)
     highest = rig.circuit.extremes["pd"].highest
     if limit == 100e-3:  # more than the generator can give: the limit never acts
         assert hits == 0
@@ -97,7 +110,7 @@ def test_f07_an_smu_left_on_at_zero_takes_the_pulse(open_rig: OpenRig, limit: fl
     rig = open_rig("hnno_t1")
     rig.meter.configure_read(limit)
     rig.meter.output(True)
-    hits = rig.cycles(4.2, -4.2, CYCLES)
+    hits = rig.cycles(4.2, -STRONG, CYCLES)
     assert rig.circuit.contention["pd"] > 0
     if quoted == 0.0:
         assert hits == 0
@@ -105,6 +118,21 @@ def test_f07_an_smu_left_on_at_zero_takes_the_pulse(open_rig: OpenRig, limit: fl
         return
     assert Count(hits, CYCLES).agrees(expected_spikes(limit))
     assert prototype_agrees(quoted, expected_spikes(limit, PROTOTYPE), PROTOTYPE)
+
+
+def test_f06_the_reset_pulse_is_weakened_too(open_rig: OpenRig) -> None:
+    """10 mA, resets of -4.2 V: 3.7 V arrive, what they leave adds up, and P rises unseen."""
+    rig = open_rig("hnno_t1")
+    rig.meter.configure_read(100e-6, offmode="normal")
+    rig.smu.exchange(["smua.source.offlimiti=10e-3"])
+    rig.meter.output(False)
+    first, *_, last = rig.rounds(4.2, -4.2, 1000, 4)
+    level = behind(4.2 - 0.5, 50.0)
+    seconds = WIDTH - LIMIT_DELAY
+    expected = cycle_spikes([(level, seconds)], [(level, seconds)], 1000)
+    assert Count(first, 1000).agrees(expected)
+    assert last > 5 * first
+    assert rig.records()["sensitization"] > 0.2
 
 
 # -- F8 ---------------------------------------------------------------------------------------------------------------

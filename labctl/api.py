@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labctl.analysis import Result
     from labctl.bench.description import BenchDescription
+    from labctl.bench.opening import OpenBench
     from labctl.execution.carry_out import Outcome
     from labctl.execution.events import Event
     from labctl.plan.plan import Plan
@@ -94,10 +95,8 @@ def run(
         InstrumentUnavailable, BenchBusy: the bench could not be opened; nothing was driven.
         StorageError: the run file could not be made or kept.
     """
-    from labctl.bench.opening import open_bench, visa_specification
-    from labctl.execution.carry_out import carry_out
+    from labctl.bench.opening import visa_specification
     from labctl.plan.errors import RefusedByLimits
-    from labctl.store import Recorder
 
     ready = (
         protocol
@@ -107,13 +106,26 @@ def run(
     if ready.plan.violations:
         raise RefusedByLimits(ready.plan.violations)
     specification = visa_specification(ready.bench, ready.bench_file, simulate, ready.plan.seed)
+    about = {"operator": operator, "device": device or ready.bench.device.id, "note": note}
+    return run_on(specification, ready, _run_path(Path(out), ready.plan.protocol), about, ask_operator, progress)
+
+
+def run_on(
+    specification: str,
+    ready: Prepared,
+    path: Path,
+    about: Mapping[str, str],
+    ask_operator: Callable[[str, str], None] | None = None,
+    progress: Callable[[Event], None] = lambda event: None,
+) -> Outcome:
+    """Run what is prepared on the VISA library ``specification``; ``about``: operator, device and note."""
+    from labctl.bench.opening import open_bench
+    from labctl.execution.carry_out import carry_out
+    from labctl.store import Recorder
+
     with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}") as opened:
-        instruments = {
-            name: {"identity": opened.identities[name], "settings": settings}
-            for name, settings in opened.settings().items()
-        }
-        header = _header(ready, instruments, operator, device, note)
-        with Recorder.create(_run_path(Path(out), ready.plan.protocol), header, _tables(ready.plan)) as recorder:
+        header = _header(ready, _instruments(opened), about)
+        with Recorder.create(path, header, _tables(ready.plan)) as recorder:
             return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)
 
 
@@ -125,25 +137,57 @@ def analyze(path: str | Path, **options: Any) -> list[Result]:
     return analyze_run(load_run(path), **options)
 
 
-def _header(ready: Prepared, instruments: Mapping[str, Any], operator: str, device: str, note: str) -> Any:
+def _instruments(opened: OpenBench) -> dict[str, dict[str, Any]]:
+    """What is known of each instrument before the run."""
+    found = {}
+    for name, settings in opened.settings().items():
+        entry = opened.description.instruments[name]
+        found[name] = {
+            "identity": opened.identities[name],
+            "driver": entry.driver,
+            "address": entry.address,
+            "options": entry.options,
+            "calibrated": "" if entry.calibrated is None else entry.calibrated.isoformat(),
+            "settings": settings,
+        }
+    return found
+
+
+def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str, str]) -> Any:
+    """Everything that is known before the first event; enough to repeat a simulated run (``labctl.rerun``)."""
     from labctl.store import Header
 
+    protocol = ready.protocol
+    used = {
+        label: {"folder": source.folder, "text": source.text}
+        for label, source in protocol.sources.items()
+        if label != protocol.file
+    }
     return Header(
-        protocol=ready.protocol.source_text,
-        resolved=json.dumps(ready.protocol.resolved()),
-        plan=json.dumps(ready.plan.to_dict()),
+        protocol=protocol.source_text,
+        resolved=json.dumps(protocol.resolved()),
+        plan=ready.plan.text,
         bench=ready.bench_file.read_text(encoding="utf-8"),
         title=ready.plan.title,
         instruments=instruments,
         versions=_versions(),
         seed=ready.plan.seed,
         host=f"{socket.gethostname()} ({platform.platform()}, Python {platform.python_version()})",
-        operator=operator,
-        device=device or ready.bench.device.id,
-        note=note,
         simulated=ready.simulated,
         nodes=[f"{node.text}  [{node.where}]" for node in ready.plan.nodes],
+        extra={
+            "protocol_file": {"label": protocol.file, "folder": protocol.sources[protocol.file].folder},
+            "used_protocols": used,
+            "device_state": _device_state(ready.bench) if ready.simulated else None,
+        },
+        **about,
     )
+
+
+def _device_state(bench: BenchDescription) -> str | None:
+    """What the simulated device starts from, if the bench keeps it in a file (which changes at the end)."""
+    kept = bench.simulation.state
+    return Path(kept).read_text(encoding="utf-8") if kept and Path(kept).exists() else None
 
 
 def _tables(plan: Plan) -> Any:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from labctl import analysis_commands
+
 app = typer.Typer(
     name="labctl",
     help="Pulse measurements on neuromorphic devices: real or simulated benches, honest numbers.",
@@ -23,12 +25,12 @@ app = typer.Typer(
 )
 bench_app = typer.Typer(help="Look at a bench without driving it.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+analysis_commands.add_to(app)
 
 ProtocolArgument = Annotated[
     str, typer.Argument(metavar="PROTOCOL", help="path, or catalogue name such as hnno/spiking_probability")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run file (.h5)")]
-RunsArgument = Annotated[list[Path], typer.Argument(metavar="RUN...", help="run files (.h5)")]
 BenchOption = Annotated[
     str | None,
     typer.Option("--bench", "-b", help="bench file or shipped name; without it: the protocol's simulated bench"),
@@ -275,6 +277,7 @@ def demo(
 ) -> None:
     """The main job on the simulated bench: probability before and after sensitization, threshold shift, figure."""
     from labctl import api
+    from labctl.analysis_commands import answer
     from labctl.progress import observer
 
     ready = api.prepare("hnno/demo", seed=seed)
@@ -283,55 +286,12 @@ def demo(
         outcome = api.run(ready, out=out, progress=watch)
     if outcome.exit_code:
         _end(outcome, True, watch.seconds, json_)
-    _analyze([outcome.path], out, json_)
+    answer([outcome.path], figures=out, json_=json_)
     if not json_:
         print(outcome.path)
 
 
 # --- run files ----------------------------------------------------------------
-
-
-@app.command()
-def analyze(
-    runs: RunsArgument,
-    figures: Annotated[Path | None, typer.Option("--figures", metavar="DIR", help="write the figures there")] = None,
-    json_: JsonOption = False,
-) -> None:
-    """What the protocol's 'analyze' asks for, with intervals."""
-    _analyze(runs, figures, json_)
-
-
-def _analyze(runs: list[Path], figures: Path | None, json_: bool) -> None:
-    from labctl.analysis import analyze_run
-    from labctl.store import load_run
-
-    results = []
-    for path in runs:
-        loaded = load_run(path)
-        found = analyze_run(loaded)
-        results += found
-        if not json_:
-            from labctl.report.tables import results_table
-
-            print("\n".join(results_table(loaded, found)))
-        if figures is not None:
-            from labctl.report.figures import save_figures
-
-            for written in save_figures(loaded, found, figures):
-                print(f"figure: {written}", file=sys.stderr if json_ else sys.stdout)
-    if json_:
-        say_json({"results": [result.to_dict() for result in results]})
-
-
-@app.command()
-def report(
-    runs: RunsArgument,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="path of the page")] = None,
-) -> None:
-    """One self-contained HTML page; the last line is its path."""
-    from labctl.report.html import write_report
-
-    print(write_report(runs, out))
 
 
 @app.command()
@@ -374,6 +334,53 @@ def verify(run_file: RunArgument, json_: JsonOption = False) -> None:
             "restore it from a copy; a run that was killed is completed from its journal by labctl repair",
             5,
         )
+
+
+@app.command()
+def rerun(run_file: RunArgument, json_: JsonOption = False) -> None:
+    """Repeat a simulated run from its file alone and compare bit for bit; exit code 1 if anything differs."""
+    from labctl.rerun import rerun as repeat
+
+    found = repeat(run_file)
+    compared = {"events": found.events, "traces": found.traces, "messages": found.messages}
+    if json_:
+        differences = [d.as_dict() for d in found.differences]
+        say_json(
+            {"run": str(run_file), "same": found.same, "whole": found.whole, **compared, "differences": differences}
+        )
+    else:
+        for difference in found.differences:
+            print(difference)
+        if found.same:
+            end = "" if found.whole else " up to where the run was interrupted"
+            print(f"{run_file}: the same bit for bit{end}: {', '.join(f'{n} {what}' for what, n in compared.items())}")
+    if not found.same:
+        fail(f"{run_file}: its repetition differs in {len(found.differences)} place(s)", _WHY_DIFFERENT, 1)
+
+
+_WHY_DIFFERENT = "if versions are among them, install those of the run; else the run or the file is not what it says"
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="run file (.h5)")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="run file to compare it with")],
+    json_: JsonOption = False,
+) -> None:
+    """What differs between two runs: protocol, parameters, bench, seed, versions, settings, events; exit code 1."""
+    from labctl.store import load_run
+    from labctl.store.compare import compare_runs
+
+    found = compare_runs(load_run(first), load_run(second))
+    if json_:
+        say_json({"runs": [str(first), str(second)], "same": not found, "differences": [d.as_dict() for d in found]})
+    else:
+        for difference in found:
+            print(difference)
+        if not found:
+            print("the same")
+    if found:
+        raise typer.Exit(1)
 
 
 @app.command()

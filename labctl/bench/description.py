@@ -6,6 +6,7 @@ solves the same graph (design, section 6). Numbers are SI floats; text with unit
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -36,6 +37,7 @@ class InstrumentEntry(_Model):
     address: str
     model: str | None = Field(default=None, description="model that *IDN? must report")
     serial: str | None = Field(default=None, description="serial number that *IDN? must report")
+    calibrated: date | None = Field(default=None, description="day of the last calibration, kept in the run file")
     options: dict[str, Any] = Field(default_factory=dict, description="driver options, such as line frequency")
 
 

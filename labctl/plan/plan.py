@@ -90,9 +90,14 @@ class Plan:
         return plain
 
     @cached_property
+    def text(self) -> str:
+        """``to_dict`` as JSON in one spelling only: what is hashed and stored."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+    @property
     def hash(self) -> str:
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of the text, hexadecimal; a run file's ``plan_hash`` is the same."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def to_plain(value: Any) -> Any:

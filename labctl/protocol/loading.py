@@ -21,17 +21,22 @@ KEYS = ("protocol", "title", "about", "measures", "bench", "parameters", "steps"
 _LOOP_FIELDS = ("over", "per", "across", "variable", "x", "y")
 
 
-def load_protocol(name: str | Path, overrides: Mapping[str, str] | None = None) -> Protocol:
+def load_protocol(
+    name: str | Path,
+    overrides: Mapping[str, str] | None = None,
+    library: Mapping[str, sources.Source] | None = None,
+) -> Protocol:
     """The protocol of that name in the catalogue, or of that file, with its parameters bound.
 
     Args:
         name: name such as ``hnno/spiking_probability``, or path.
         overrides: parameter -> YAML text, as ``--set`` takes it.
+        library: ``Protocol.sources`` of an earlier load; given, no file is read.
 
     Raises:
         ProtocolError: whatever is wrong with the file, a file that it uses, or an override.
     """
-    return _load(sources.open_source(str(name), None), str(name), overrides or {})
+    return _load(sources.open_source(str(name), None, None, library), str(name), overrides or {}, library)
 
 
 def loads_protocol(text: str, file: str = "<text>", overrides: Mapping[str, str] | None = None) -> Protocol:
@@ -40,8 +45,13 @@ def loads_protocol(text: str, file: str = "<text>", overrides: Mapping[str, str]
     return _load(sources.Source(text, file, folder, file), file, overrides or {})
 
 
-def _load(source: sources.Source, name: str, overrides: Mapping[str, str]) -> Protocol:
-    registry = Registry(texts={source.label: source.text})
+def _load(
+    source: sources.Source,
+    name: str,
+    overrides: Mapping[str, str],
+    library: Mapping[str, sources.Source] | None = None,
+) -> Protocol:
+    registry = Registry(texts={source.label: source.text}, sources={source.label: source}, library=library)
     try:
         return _read(source, name, overrides, registry)
     except ProtocolError as error:
@@ -74,6 +84,7 @@ def _read(source: sources.Source, name: str, overrides: Mapping[str, str], regis
         source_text=source.text,
         file=source.label,
         overrides=dict(overrides),
+        sources=registry.sources,
     )
 
 

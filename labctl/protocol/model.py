@@ -10,6 +10,7 @@ from typing import Any
 from labctl.protocol.base import Step
 from labctl.protocol.parameters import Parameter
 from labctl.protocol.requests import Request
+from labctl.protocol.sources import Source
 
 VERSION = 1
 
@@ -30,6 +31,7 @@ class Protocol:
     source_text: str = field(repr=False)
     file: str
     overrides: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict, repr=False)  #: label -> text of every file read
 
     def walk(self) -> Iterator[Step]:
         """Every step in the order of the text, those inside others and of used protocols included."""

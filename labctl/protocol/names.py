@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from labctl.protocol import units
 from labctl.protocol.errors import ProtocolError, Where, nearest
+from labctl.protocol.sources import Source
 from labctl.protocol.values import Quantity, Ref
 
 #: what ``$name`` may stand for
@@ -34,6 +35,8 @@ class Registry:
     loops: dict[str, str] = field(default_factory=dict)  #: loop variable -> dimension; counter -> 'count'
     states: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)  #: file -> text, for excerpts of errors
+    sources: dict[str, Source] = field(default_factory=dict)  #: label -> every file that was read
+    library: Mapping[str, Source] | None = None  #: where files come from, if not from the disk
     steps: int = 0
 
     def count_step(self, where: Where) -> None:

@@ -203,13 +203,14 @@ def _read_use(cls: type[Step], fields: MappingNode, scope: Scope, built: dict[st
     if not isinstance(name, Scalar) or not isinstance(name.value, str):
         raise ProtocolError("'use' needs the name of a protocol", name.where, "such as hnno/parts/sensitize")
     settings = {key: (node, scope) for key, node in given.items.items()} if given else {}
-    source = sources.open_source(name.value, scope.folder, name.where)
+    source = sources.open_source(name.value, scope.folder, name.where, scope.registry.library)
     if source.key in scope.stack:
         chain = " -> ".join([*scope.stack[scope.stack.index(source.key) :], source.key])
         raise ProtocolError(f"'{name.value}' uses itself: {chain}", name.where, "take one 'use' out")
     if len(scope.stack) >= MAX_USES:
         raise ProtocolError(f"'use' more than {MAX_USES} deep", name.where, "use fewer levels")
     scope.registry.texts[source.label] = source.text
+    scope.registry.sources[source.label] = source
     root = sources.parse_source(source)
     inner = dataclasses.replace(
         scope,

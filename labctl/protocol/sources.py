@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+from collections.abc import Mapping as Library
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -32,12 +33,17 @@ def shipped() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def open_source(name: str, folder: str | None, where: Where | None = None) -> Source:
+def open_source(
+    name: str, folder: str | None, where: Where | None = None, library: Library[str, Source] | None = None
+) -> Source:
     """A protocol by its name in the catalogue or its path.
 
     A path ends in .yaml, or is a file as it stands; one that is not absolute starts at ``folder``.
+    library: label -> source; given, it is all there is, and no file is looked at.
     Raises ``ProtocolError`` at ``where``.
     """
+    if library is not None:
+        return _from_library(name, folder, where, library)
     path, label = shipped().get(name), f"{name}.yaml"
     if path is None:
         path = Path(folder or ".", name)
@@ -52,6 +58,13 @@ def open_source(name: str, folder: str | None, where: Where | None = None) -> So
         reason = getattr(error, "strerror", None) or "this is not a path"
         raise ProtocolError(f"{label[:80]!r} cannot be read: {reason}", where, _suggestion(name)) from None
     return Source(decode(data, label), label, str(path.parent), key)
+
+
+def _from_library(name: str, folder: str | None, where: Where | None, library: Library[str, Source]) -> Source:
+    for label in (f"{name}.yaml", str(Path(folder or ".", name))):
+        if label in library:
+            return library[label]
+    raise ProtocolError(f"protocol '{name[:80]}' is not among the texts that were kept", where, "give its file")
 
 
 def parse_source(source: Source) -> Mapping:

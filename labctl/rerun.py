@@ -1,0 +1,145 @@
+"""Repeat a simulated run from its file alone, and compare it bit for bit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from labctl.api import Prepared
+    from labctl.execution.events import Event
+    from labctl.store import Run
+    from labctl.store.compare import Difference
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A run against its repetition: what was compared and what differs.
+
+    whole: the run ended by itself, so that its end is compared too; otherwise its events up to the interruption are.
+    """
+
+    run: Path
+    events: int
+    traces: int
+    messages: int
+    whole: bool
+    differences: tuple[Difference, ...]
+
+    @property
+    def same(self) -> bool:
+        return not self.differences
+
+
+def rerun(path: str | Path) -> Repetition:
+    """Run again what the file at ``path`` says, on the simulated bench that it describes, and compare.
+
+    Protocol, protocols that it uses, overrides, bench, seed and the device's state at the start come from the file;
+    labctl is the one that is installed. The repetition is not kept.
+
+    Raises:
+        RunFileError: damaged, no simulated run, or without what a repetition needs.
+    """
+    from labctl.api import run_on
+    from labctl.store import load_run
+    from labctl.store.compare import compare_ends, compare_origins, compare_records
+
+    run = load_run(path)
+    _check(run)
+    recorded = len(run.events)
+    interrupted = _interrupted(run)
+    limit = _Limit(recorded if interrupted else None)
+    with tempfile.TemporaryDirectory(prefix="labctl-rerun-") as folder:
+        ready, specification = _prepare(run, Path(folder))
+        about = {name: run.meta[name] for name in ("operator", "device", "note")}
+        outcome = run_on(specification, ready, Path(folder) / "again.h5", about, lambda step, what: None, limit)
+        again = load_run(outcome.path)
+        differences = [
+            *compare_origins(run.meta, again.meta),
+            *(() if interrupted else compare_ends(run, again)),
+            *compare_records(run, again, recorded if interrupted else None),
+        ]
+        messages = len(run.wire)
+    return Repetition(run.path, recorded, len(run.traces), messages, not interrupted, tuple(differences))
+
+
+class _Limit:
+    """Ends the repetition of an interrupted run after its last event."""
+
+    def __init__(self, events: int | None) -> None:
+        self._left = events
+
+    def __call__(self, event: Event) -> None:
+        from labctl.execution.events import StopRun
+
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left <= 0:
+            raise StopRun("the run that is repeated was interrupted here")
+
+
+def _check(run: Run) -> None:
+    from labctl.store import RunFileError
+
+    if not run.meta["simulated"]:
+        raise RunFileError(
+            f"{run.path}: not a simulated run: what happened on the device cannot be repeated",
+            "compare two runs of the same protocol: labctl diff RUN RUN",
+        )
+    if "protocol_file" not in run.meta["extra"]:
+        raise RunFileError(
+            f"{run.path}: written before run files kept the protocols that a protocol uses",
+            "run the protocol again and compare: labctl diff RUN RUN",
+        )
+
+
+def _interrupted(run: Run) -> bool:
+    """Whether something from outside ended the run: a signal, an operator, a full disk, a kill; not the protocol."""
+    reason = str(run.meta["reason"])
+    return run.meta["status"] == "failed" or reason.startswith(("stopped by ", "operator step "))
+
+
+def _prepare(run: Run, folder: Path) -> tuple[Prepared, str]:
+    """The plan from the file's texts, and the VISA library of its simulated bench, whose files go to ``folder``."""
+    from labctl.api import Prepared
+    from labctl.bench.loading import parse_bench
+    from labctl.plan.build import build_plan
+    from labctl.protocol import load_protocol
+    from labctl.store import RunFileError
+
+    meta = run.meta
+    resolved: Mapping[str, Any] = meta["resolved"]
+    protocol = load_protocol(resolved["name"], resolved["overrides"], _library(meta))
+    bench_file = folder / "bench.yaml"
+    bench_file.write_text(meta["bench"], encoding="utf-8", newline="")
+    bench = parse_bench(meta["bench"], f"bench of {run.path}")
+    if bench.simulation.clock == "wall":
+        raise RunFileError(
+            f"{run.path}: simulated in real time, which no repetition follows to the bit",
+            "run it with 'clock: virtual' in the bench file",
+        )
+    seed = int(meta["seed"])
+    query = f"seed={seed}"
+    if bench.simulation.state is not None:
+        state = folder / "device_state.json"
+        if meta["extra"]["device_state"] is not None:
+            state.write_text(meta["extra"]["device_state"], encoding="utf-8")
+        query += f"&state={quote(str(state))}"
+    # Nothing outside this process is touched, so that no lock of the bench is taken either.
+    simulation = bench.simulation.model_copy(update={"state": None})
+    bench = bench.model_copy(update={"visa": "@labctl", "simulation": simulation})
+    plan = build_plan(protocol, bench, seed=seed, allow=tuple(meta["plan"]["allowed"]))
+    return Prepared(protocol, bench, bench_file, plan, True), f"{bench_file}?{query}@labctl"
+
+
+def _library(meta: Mapping[str, Any]) -> dict[str, Any]:
+    from labctl.protocol.sources import Source
+
+    main = meta["extra"]["protocol_file"]
+    texts = {main["label"]: {"folder": main["folder"], "text": meta["protocol"]}, **meta["extra"]["used_protocols"]}
+    return {label: Source(kept["text"], label, kept["folder"], label) for label, kept in texts.items()}

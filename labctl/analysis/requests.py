@@ -8,6 +8,16 @@ from typing import Any
 from labctl.analysis import comparison, curves, readings
 from labctl.analysis.results import Result
 from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, run_name
+from labctl.analysis.transistor import (
+    base_current,
+    bells,
+    crossings,
+    leakage,
+    retention,
+    slopes,
+    tops,
+    trains,
+)
 
 Handler = Callable[[Run, Mapping[str, Any]], list[Result]]
 
@@ -24,6 +34,18 @@ HANDLERS: dict[str, Handler] = {
     "contact": readings.contact,
     "polarity": readings.polarity,
     "energy": readings.energy,
+    "peak": tops.peak,
+    "rectification": tops.rectification,
+    "output_slope": slopes.output_slope,
+    "crossing": crossings.crossing,
+    "delta_base_current": base_current.delta_base_current,
+    "train_response": trains.train_response,
+    "null_time": crossings.null_time,
+    "map": crossings.cgb_map,
+    "retention": retention.retention,
+    "bell": bells.bell,
+    "offset": base_current.offset,
+    "leakage": leakage.leakage,
 }
 
 

@@ -35,8 +35,9 @@ def value_at(x: ArrayLike, y: ArrayLike, at: float = 0.0) -> float:
 
 
 def split_branches(x: ArrayLike) -> tuple[slice, slice]:
-    """Slices of the two branches of a cyclic sweep; the turning sample belongs to both.
+    """Slices of the two branches of a cyclic sweep.
 
+    A turning point that was measured twice belongs once to each branch, one that was measured once to both.
     Raises ``ValueError`` when ``x`` does not turn exactly once.
     """
     xs = np.asarray(x, np.float64)
@@ -46,7 +47,8 @@ def split_branches(x: ArrayLike) -> tuple[slice, slice]:
     if turns.size != 1:
         raise ValueError(f"a cyclic sweep turns once, this one {turns.size} times")
     turn = int(turns[0])
-    return slice(0, turn + 1), slice(turn, xs.size)
+    last = int(moving[moving < turn][-1]) + 1  # where the top was reached; it was left at ``turn``
+    return slice(0, last + 1), slice(turn, xs.size)
 
 
 def branch_values(x: ArrayLike, y: ArrayLike, at: float = 0.0) -> Branches:

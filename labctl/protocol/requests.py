@@ -287,12 +287,34 @@ class Bell(Request):
     per: Names = given(["state"], f"groups: {Label}")
 
 
+class Offset(Request):
+    """Current where the device is off, from a reading taken there or the far end of a curve."""
+
+    request: ClassVar[str] = "offset"
+    reads: ClassVar[Reads] = {"of": ("current", "sweep")}
+
+    of: Name = needed("reading or curve")
+    beyond: Level = given("12 V", "curve: its points from this level of the swept terminal on")
+    per: Names = given(["state"], f"groups: {Label}")
+
+
+class Leakage(Request):
+    """Leakage of a terminal in sweeps that measured it, and during biases."""
+
+    request: ClassVar[str] = "leakage"
+    reads: ClassVar[Reads] = {"of": ("sweep",)}
+
+    of: Names | None = given(None, "curves; every one that measured the terminal if left out")
+    terminal: Name = given("gate", "terminal whose current it is")
+    per: Names = given(["state"], f"groups: {Label}")
+
+
 #: name in the file -> class
 REQUESTS: dict[str, type[Request]] = {
     cls.request: cls
     for cls in (
         ResistanceRequest, Probability, Sigmoid, Threshold, Shift, Spread, PerDecade, Reliable, RatioRequest,
         Contact, Polarity, Energy, Peak, Rectification, OutputSlope, Crossing, DeltaBaseCurrent,
-        TrainResponse, NullTime, MapRequest, Retention, Bell,
+        TrainResponse, NullTime, MapRequest, Retention, Bell, Offset, Leakage,
     )
 }  # fmt: skip

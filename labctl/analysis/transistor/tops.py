@@ -1,0 +1,229 @@
+"""Peak of each branch of a transfer curve, its width, on/off ratio, and the rectification between two curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.analysis.curves import Maker
+from labctl.analysis.estimate import Estimate
+from labctl.analysis.intervals import mean_and_deviation, student_quantile
+from labctl.analysis.results import Result
+from labctl.analysis.runs import Run
+from labctl.analysis.shift import ratio
+from labctl.analysis.transistor.sweeps import Branch, Sweep, SweepGroup, sweep_groups
+from labctl.analysis.trials import Group
+from labctl.numerics import find_peak, find_vertex, noise_of
+from labctl.numerics.vertex import ABOVE
+
+Floats = NDArray[np.float64]
+
+END_SAMPLES = 4  #: samples averaged at an end of a curve
+_NOTHING = Estimate(math.nan, math.nan, math.nan)
+_METHODS = {
+    "quartic": f"vertex of a quartic through the samples above {ABOVE:.0%} of the global maximum, least squares, "
+    "Student interval from its residuals",
+    "parabola": "parabola through the top three samples; bounds: the samples beside the largest one",
+    "edge": "largest sample: a bound",
+}
+METHOD_REPEATS = "mean over repeated curves, Student interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Peak of one branch: voltage (V), current (A), full width at half of it (V), on/off ratio."""
+
+    voltage: Estimate
+    current: Estimate
+    width: Estimate
+    on_off: Estimate
+    points: int
+    method: str
+    note: str
+
+    @property
+    def statistical(self) -> bool:
+        """Whether the ends are an interval of a confidence, not bounds."""
+        return self.method == "quartic"
+
+
+def find_top(branch: Branch, confidence: float) -> Top:
+    """Peak of one branch from its usable points; no value where an unusable point may hide the maximum."""
+    if branch.x.size < 3:
+        return _no_top(branch, "fewer than three usable points")
+    try:
+        vertex = find_vertex(branch.x, branch.y)
+    except ValueError as error:
+        return _no_top(branch, str(error))
+    if _hidden(branch, vertex.y):
+        least = Estimate(math.nan, float(branch.y.max()), math.inf)
+        return Top(_NOTHING, least, _NOTHING, _NOTHING, branch.x.size, "edge", "the top was not measured")
+    if vertex.method == "edge":
+        first = vertex.x <= branch.x.min()
+        voltage = Estimate(math.nan, -math.inf, vertex.x) if first else Estimate(math.nan, vertex.x, math.inf)
+        current = Estimate(math.nan, vertex.y, math.inf)
+        return Top(voltage, current, _NOTHING, _NOTHING, 1, "edge", f"no peak: largest at {vertex.x:.4g} V, the end")
+    current = Estimate(vertex.y, math.nan, math.nan)
+    voltage = Estimate(vertex.x, vertex.left, vertex.right)
+    if vertex.method == "quartic":
+        t = float(student_quantile(0.5 + confidence / 2, vertex.freedom))
+        voltage, current = _about(vertex.x, t * vertex.x_stderr), _about(vertex.y, t * vertex.y_stderr)
+    return Top(
+        voltage,
+        current,
+        _half_width(branch, vertex.x, vertex.y, confidence),
+        _on_off(branch, current, confidence),
+        vertex.points,
+        vertex.method,
+        "",
+    )
+
+
+def _no_top(branch: Branch, why: str) -> Top:
+    return Top(_NOTHING, _NOTHING, _NOTHING, _NOTHING, branch.x.size, "edge", why)
+
+
+def _about(value: float, half: float) -> Estimate:
+    return Estimate(value, value - half, value + half)
+
+
+def _hidden(branch: Branch, height: float) -> bool:
+    """Whether a usable point near the top has an unusable one beside it."""
+    if not branch.lost.size:
+        return False
+    x = np.concatenate([branch.x, branch.lost])
+    y = np.concatenate([branch.y, np.full(branch.lost.size, np.nan)])[np.argsort(x, kind="stable")]
+    beside = np.isnan(y) & (np.append(y[1:], 0.0) >= ABOVE * height)
+    beside |= np.isnan(y) & (np.append(0.0, y[:-1]) >= ABOVE * height)
+    return bool(beside.any())
+
+
+def _half_width(branch: Branch, place: float, height: float, confidence: float) -> Estimate:
+    """Distance of the nearest points at half of the peak on both sides, interpolated; noise over the slope there."""
+    order = np.argsort(branch.x, kind="stable")
+    x, y = branch.x[order], branch.y[order]
+    noise, freedom = noise_of(x, y)
+    ends, variance = [], 0.0
+    for side in (-1, 1):
+        beyond = np.flatnonzero((y < height / 2) & (side * (x - place) > 0))
+        if not beyond.size:
+            return _NOTHING
+        outer = int(beyond[-1] if side < 0 else beyond[0])
+        inner = outer - side
+        slope = (y[inner] - y[outer]) / (x[inner] - x[outer])
+        share = (height / 2 - y[outer]) / (y[inner] - y[outer])
+        ends.append(x[outer] + share * (x[inner] - x[outer]))
+        variance += (share**2 + (1 - share) ** 2) * (noise / slope) ** 2
+    half = float(student_quantile(0.5 + confidence / 2, freedom)) * math.sqrt(variance)
+    return _about(float(ends[1] - ends[0]), half)
+
+
+def _on_off(branch: Branch, current: Estimate, confidence: float) -> Estimate:
+    """Peak over the mean of the last samples at the end of the sweep where the device is more off."""
+    order = np.argsort(branch.x, kind="stable")
+    ends = [branch.y[order[:END_SAMPLES]], branch.y[order[-END_SAMPLES:]]]
+    off = min((mean_and_deviation(end, confidence)[0] for end in ends), key=lambda e: abs(e.value))
+    return ratio(off, current)
+
+
+def peak(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Peak voltage, current, width and on/off ratio of each branch in each group."""
+    confidence, results = request["confidence"], []
+    for found in sweep_groups(run, request.get("of") or "sweep", request.get("per") or ()):
+        for name in found.names:
+            tops = [find_top(branch, confidence) for branch in found.branches(name)]
+            results += _peak_results(run, named(found, name), tops, confidence, _parabolas(found.branches(name)))
+        if not found.sweeps:
+            results.append(Maker(run, found.group, 0)("peak_voltage", _NOTHING, "V", "refused", "no usable sweep"))
+    return results
+
+
+def named(found: SweepGroup, branch: str) -> Group:
+    """The group with the branch in its label."""
+    label = ", ".join(filter(None, (found.group.label, branch)))
+    return Group((("state", label),), found.group.rows)
+
+
+def _parabolas(branches: Sequence[Branch]) -> str:
+    """What the parabola through the top three samples gives, which conditions of a protocol go by."""
+    places = [find_peak(b.x, b.y) for b in branches if np.unique(b.x).size == b.x.size > 0]
+    return ", ".join(f"{p.x:.4g} V" for p in places if not p.at_edge)
+
+
+def _peak_results(run: Run, group: Group, tops: list[Top], confidence: float, parabolas: str) -> list[Result]:
+    single = len(tops) == 1
+    notes = [top.note for top in tops]
+    make = Maker(run, group, tops[0].points if single else len(tops), "; ".join(dict.fromkeys(filter(None, notes))))
+    method = _METHODS[tops[0].method] if single else METHOD_REPEATS
+    certain = confidence if not single or tops[0].statistical else math.nan
+    three = f"parabola through the top three samples: {parabolas}" if parabolas else ""
+    quantities = (
+        ("peak_voltage", [t.voltage for t in tops], "V", method, certain, three),
+        ("peak_current", [t.current for t in tops], "A", method, certain, ""),
+        ("peak_fwhm", [t.width for t in tops], "V", "full width at half of the peak, interpolated", confidence, ""),
+        (
+            "on_off_ratio",
+            [t.on_off for t in tops],
+            "",
+            f"peak over the mean of the last {END_SAMPLES} samples at the end that is more off (MOVER on logarithms)",
+            confidence,
+            "",
+        ),
+    )
+    return [
+        make(quantity, combined(estimates, confidence), unit, how, note, confidence=share)
+        for quantity, estimates, unit, how, share, note in quantities
+    ]
+
+
+def combined(estimates: Iterable[Estimate], confidence: float) -> Estimate:
+    """One estimate as it is; of several, the mean of their values with Student's interval."""
+    every = list(estimates)
+    if len(every) == 1:
+        return every[0]
+    return mean_and_deviation([e.value for e in every], confidence)[0]
+
+
+def largest(sweeps: Iterable[Sweep], confidence: float) -> Estimate:
+    """Largest magnitude of the current of a curve, bounded at all its samples at once for the noise on them."""
+    found = []
+    for sweep in sweeps:
+        branches = [branch for branch in sweep.branches if branch.y.size]
+        if not branches:
+            continue
+        noises = [noise_of(branch.x, branch.y) for branch in branches]
+        noise = max(value for value, _ in noises)
+        freedom, samples = sum(n for _, n in noises), sum(branch.y.size for branch in branches)
+        top = max(float(np.abs(branch.y).max()) for branch in branches)
+        tail = (1 - confidence) / 2
+        below = noise * float(student_quantile(1 - tail / samples, freedom))  # which sample is largest, noise decides
+        above = noise * float(student_quantile(1 - tail, freedom))
+        found.append(Estimate(top, max(top - below, 0.0), top + above))
+    return combined(found, confidence) if found else _NOTHING
+
+
+def rectification(run: Run, request: Mapping[str, Any]) -> list[Result]:
+    """Largest current of one curve over the largest magnitude of another, by state."""
+    confidence = request["confidence"]
+    conducting, blocking = (sweep_groups(run, request[key], request.get("per") or ()) for key in ("of", "to"))
+    below = {found.group.label: found for found in blocking}
+    results = []
+    for found in conducting:
+        other = below.get(found.group.label)
+        if other is None:
+            continue
+        one, two = (largest(group.sweeps, confidence) for group in (other, found))
+        lost = any(b.lost.size for group in (found, other) for s in group.sweeps for b in s.branches)
+        note = "; ".join(
+            dict.fromkeys(filter(None, (found.note, other.note, "lost points may hide a maximum" if lost else "")))
+        )
+        points = sum(b.y.size for group in (found, other) for s in group.sweeps for b in s.branches)
+        method = "ratio of the largest magnitudes; interval for the noise of all samples at once (MOVER on logarithms)"
+        make = Maker(run, found.group, points, other.group.note)
+        results.append(make("rectification", ratio(one, two), "", method, note, confidence=confidence))
+    return results

@@ -244,7 +244,7 @@ def _place(fit: PsychometricFit, estimate: Estimate) -> str:
 def _dose(curve: Curve) -> str:
     """How much the device had been driven: thresholds drift with endurance (reference sec. 2a.1)."""
     dose = curve.group.used["dose"]
-    return f"{curve.label}: stimulus pulses {dose.min():.0f} to {dose.max():.0f} of the run" if len(dose) else ""
+    return f"from stimulus pulses {dose.min():.0f} to {dose.max():.0f} of the run" if len(dose) else ""
 
 
 def _tests(make: Maker, checks: Goodness, curve: Curve) -> list[Result]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from labctl.analysis import Result, analyze_run
 from labctl.report.figures import figures_for
+from labctl.report.numbers import abscissa, shown
 from labctl.report.style import styled
 from labctl.report.tables import run_facts
 
@@ -124,19 +125,17 @@ def _results(results: Iterable[Result]) -> str:
 
 
 def _row(result: Result) -> str:
-    at = f"{_number(result.at)} {result.at_unit}" if math.isfinite(result.at) else ""
-    value = f"{_number(result.value)} {result.unit}" if math.isfinite(result.value) else "–"
+    text = shown(result)
+    value = f"{text.value} {text.unit}" if math.isfinite(result.value) else "–"
     interval = ""
     if not (math.isnan(result.low) and math.isnan(result.high)):
         share = f", {result.confidence:.0%}" if math.isfinite(result.confidence) else ", bounds"
-        interval = f"{_number(result.low)} to {_number(result.high)}{share}"
+        unit = "" if math.isfinite(result.value) else f" {text.unit}"
+        interval = f"{text.low} to {text.high}{unit}{share}"
     words = "; ".join(filter(None, (result.method, result.note)))
-    numbers = "".join(f'<td class="number">{_text(cell)}</td>' for cell in (at, value, interval, str(result.n)))
+    cells = (abscissa(result), value, interval, str(result.n))
+    numbers = "".join(f'<td class="number">{_text(cell)}</td>' for cell in cells)
     return f"<tr><td>{_text(result.quantity)}</td><td>{_text(result.state)}</td>{numbers}<td>{_text(words)}</td></tr>\n"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "open"
 
 
 def _figure(name: str, figure: Figure) -> str:

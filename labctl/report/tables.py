@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from labctl.analysis import Result
+from labctl.report.numbers import abscissa, shown
 from labctl.store import Run
 
 
@@ -33,15 +36,19 @@ def run_facts(run: Run) -> dict[str, Any]:
 
 
 def results_table(run: Run, results: Sequence[Result]) -> list[str]:
-    """Lines of a plain table: one result each, methods and notes once below it; fits a terminal of 100 columns."""
+    """What was run on what, and its results."""
     mark = "SIMULATED  " if run.meta["simulated"] else ""
-    rows = [("quantity", "state", "at", "value", "interval", "", "n")]
-    for result in results:
-        at = "" if result.at is None else _number(result.at)
-        interval = "" if result.low != result.low and result.high != result.high else _interval(result)
-        rows.append((result.quantity, result.state, at, _number(result.value), interval, result.unit, str(result.n)))
+    return [f"{mark}{run.meta['title']}  ({run.meta['device']})", "", *result_lines(results)]
+
+
+def result_lines(results: Sequence[Result]) -> list[str]:
+    """Lines of a plain table: one result each, methods and notes once below it; fits a terminal of 100 columns."""
+    levels = {r.confidence for r in results if math.isfinite(r.confidence)}
+    common = levels.pop() if len(levels) == 1 else None
+    head = "interval" if common is None else f"{common:.0%} interval".replace("%", " %")
+    rows = [("quantity", "state", "at", "value", "unit", head, "n"), *(_row(result, common) for result in results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [f"{mark}{run.meta['title']}  ({run.meta['device']})", ""]
+    lines = []
     for number, row in enumerate(rows):
         cells = (
             cell.rjust(width) if column in (2, 3, 6) else cell.ljust(width)
@@ -51,15 +58,41 @@ def results_table(run: Run, results: Sequence[Result]) -> list[str]:
         if number == 0:
             lines.append("  " + "  ".join("-" * width for width in widths))
     methods = {(result.quantity, result.method) for result in results if result.method}
-    lines += ["", *(f"  {quantity}: {method}" for quantity, method in sorted(methods))]
-    lines += [f"  note: {note}" for note in dict.fromkeys(r.note for r in results if r.note)]
+    lines += ["", *(line for quantity, method in sorted(methods) for line in _wrapped(f"{quantity}: {method}"))]
+    return lines + [line for note in _notes(results) for line in _wrapped(f"note: {note}")]
+
+
+def _row(result: Result, common: float | None) -> tuple[str, ...]:
+    text = shown(result)
+    interval = ""
+    if not (math.isnan(result.low) and math.isnan(result.high)):
+        interval = f"[{text.low}, {text.high}]"
+        if not math.isfinite(result.confidence):
+            interval += " (bounds)"
+        elif common is None:
+            interval += f" {result.confidence:.0%}"
+    count = f"{round(result.value * result.n)}/{result.n}" if result.quantity == "probability" else str(result.n)
+    return result.quantity, result.state, abscissa(result), text.value, text.unit, interval, count
+
+
+def _notes(results: Sequence[Result]) -> list[str]:
+    """Each note once, with what it is about."""
+    about: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for result in results:
+        if result.note:
+            places = about.setdefault(result.note, {}).setdefault((result.quantity, result.state), [])
+            places.append(abscissa(result))
+    lines = []
+    for note, subjects in about.items():
+        by_quantity: dict[str, list[str]] = {}
+        for (quantity, state), places in subjects.items():
+            every = sum((r.quantity, r.state) == (quantity, state) for r in results) == len(places)
+            at = "" if every else f"at {', '.join(places)}"
+            by_quantity.setdefault(quantity, []).append(" ".join(filter(None, (state, at))))
+        named = (f"{name} ({'; '.join(inside)})" if any(inside) else name for name, inside in by_quantity.items())
+        lines.append(f"{', '.join(named)}: {note}")
     return lines
 
 
-def _interval(result: Result) -> str:
-    share = f" {result.confidence:.0%}" if result.confidence == result.confidence else " (bounds)"
-    return f"[{_number(result.low)}, {_number(result.high)}]{share}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.4g}"
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, 100, initial_indent="  ", subsequent_indent="      ", break_long_words=False)

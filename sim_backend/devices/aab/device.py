@@ -214,7 +214,11 @@ class AabTransistor:
 
     def flicker(self) -> float:
         """Relative fluctuation of the current in one reading; a new draw at each call."""
-        return float(self.flickers(1)[0])
+        if self.draws is None or not self.parameters.flicker:
+            return 0.0
+        self._readings += 1
+        # the same number as the array's, from a block that is kept: most readings come one by one
+        return self.parameters.flicker * self.draws.normal("aab.flicker", self.device, self._readings - 1)
 
     def flickers(self, number: int) -> Floats:
         """Relative fluctuations of ``number`` readings."""

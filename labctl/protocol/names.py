@@ -21,7 +21,7 @@ RESERVED = frozenset([
     "residual", "points", "v_max", "range", "std", "samples", "voltage", "true_voltage", "measured", "ratio",
     "resistance", "reference", "criterion", "ok", "passed", "low", "high", "position", "operations", "start", "stop",
     "max_current", "kind", "table", "index", "unit", "current", "sweep", "sample", "spike", "pulse", "confirm", "route",
-    "bias", "attempt", "wire",
+    "bias", "attempt", "wire", "text", "interval", "window", "note",
 ])  # fmt: skip
 MAX_STEPS = 20_000
 

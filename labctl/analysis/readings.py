@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 METHOD_MEAN = "mean of straight-line fits on measured voltage, Student interval"
 METHOD_DEVIATION = "standard deviation of the readings, chi-square interval"
 METHOD_ONE = "straight-line fit on measured voltage, Student interval of its slope"
+PER_SWITCHING = "; readings between two switchings averaged first"
 
 
 def readings(run: Run, name: str, kind: str = "resistance") -> pd.DataFrame:
@@ -61,6 +62,21 @@ def mean_estimate(rows: pd.DataFrame, confidence: float) -> Estimate:
     return Estimate(value, 1 / steep if steep > 0 else -math.inf, 1 / flat if flat > 0 else math.inf)
 
 
+def _per_switching(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for all readings between two switchings: a device that did not switch is read at one resistance.
+
+    Only a switching draws a new one, so that repeated readings are no independent sample. Unchanged where no outcome
+    was judged.
+    """
+    judged = table(run, "spike")
+    if judged.empty or rows.empty:
+        return rows
+    source = table(run, "resistance")["event"].to_numpy()
+    place = np.searchsorted(source, judged["event"][judged["value"] == 1].to_numpy()) - 1
+    number = np.searchsorted(np.unique(source[place[place >= 0]]), rows["event"].to_numpy(), side="right")
+    return rows.groupby(number, sort=False).agg({"value": "mean"}) if np.unique(number).size > 1 else rows
+
+
 def resistance(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Mean resistance by reading and group; readings after a pulse apart by outcome, as they come from two states."""
     names = request.get("of") or sorted(map(str, table(run, "resistance")["name"].unique()))
@@ -76,14 +92,15 @@ def resistance(run: Run, request: Mapping[str, Any]) -> list[Result]:
 
 
 def _mean_results(run: Run, group: Group, confidence: float) -> list[Result]:
-    used = group.used
+    used = _per_switching(run, group.used)
     make = Maker(run, group, len(used))
     if len(used) < 2:
         return [make("resistance", mean_estimate(used, confidence), "ohm", METHOD_ONE, confidence=confidence)]
     mean, deviation = mean_and_deviation(used["value"], confidence)
+    averaged = PER_SWITCHING if len(used) < len(group.used) else ""
     return [
-        make("resistance", mean, "ohm", METHOD_MEAN, confidence=confidence),
-        make("resistance_sd", deviation, "ohm", METHOD_DEVIATION, confidence=confidence),
+        make("resistance", mean, "ohm", METHOD_MEAN + averaged, confidence=confidence),
+        make("resistance_sd", deviation, "ohm", METHOD_DEVIATION + averaged, confidence=confidence),
     ]
 
 
@@ -117,11 +134,13 @@ def window(run: Run, request: Mapping[str, Any]) -> list[Result]:
     for above in groups(of, per):
         if (under := below.get(above.label)) is None:
             continue
-        one, other = (mean_estimate(g.used, request["confidence"]) for g in (under, above))
+        samples = [_per_switching(run, g.used) for g in (under, above)]
+        one, other = (mean_estimate(sample, request["confidence"]) for sample in samples)
         at = float(dict(above.keys).get(request.get("over") or "", math.nan))
         keys = tuple(pair for pair in above.keys if pair[0] != request.get("over"))
-        make = Maker(run, Group(keys, above.rows), len(above.used) + len(under.used), under.note)
+        make = Maker(run, Group(keys, above.rows), sum(map(len, samples)), under.note)
         method = "ratio of mean resistances, interval from theirs (MOVER on logarithms)"
+        method += PER_SWITCHING if sum(map(len, samples)) < len(above.used) + len(under.used) else ""
         results.append(make("ratio", ratio(one, other), "", method, at=at, confidence=request["confidence"]))
     return results
 

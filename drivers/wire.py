@@ -61,8 +61,14 @@ class WireInstrument(Instrument):
     def __init__(
         self, adapter: Any, name: str, clock: Clock | None = None, visa_library: Any = "", **kwargs: Any
     ) -> None:
-        settings = {"read_termination": "\n", "write_termination": "\n", "timeout": 5000, **kwargs}
-        super().__init__(adapter, name, includeSCPI=False, visa_library=visa_library, **settings)
+        settings = {
+            "includeSCPI": False,
+            "read_termination": "\n",
+            "write_termination": "\n",
+            "timeout": 5000,
+            **kwargs,
+        }
+        super().__init__(adapter, name, visa_library=visa_library, **settings)
         self.clock: Clock = clock or SystemClock()
         self.sent = ""
 

@@ -211,6 +211,8 @@ class Meter:
             return lowest
         if present > top:
             return top
+        if lowest == top:
+            return None
         current = abs(smu.port.current())
         mode, rate = smu.measuring.range_mode
         up = ranges.OVER_AUTO if mode == 1 else rate / 100.0

@@ -1,0 +1,230 @@
+"""Samples at fixed levels and biases held for a time, inside a B1500A (reference b1500a sec. 9.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyvisa
+
+from drivers import b1500a_data as data
+from drivers import b1500a_ranges as ranges
+from drivers.b1500a_data import Bias, Elements, ReadSetup, Samples
+from drivers.b1500a_stations import PerChannel, Station, columns_of, exceeds, stations
+from drivers.errors import SettingError
+from drivers.wire import number, within
+
+if TYPE_CHECKING:
+    from drivers.b1500a import B1500A
+    from drivers.b1500a_channel import B1500AChannel
+
+_RAMP_STEP, _MOST_RAMP_STEPS = 20e-3, 200
+_HOLD_GRID = 10e-3
+_SAMPLES_OF_BIAS = 100
+_INTERVALS_OF_BIAS = (0.1, 1.0)
+
+# -- sampling ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Samples under way: what ``fetch`` must know."""
+
+    at: Mapping[str, Station]
+    measured: tuple[str, ...]
+    bias: Mapping[str, float]
+    points: int
+    interval: float
+    hold: float
+
+
+def start_sampling(
+    b: B1500A,
+    measured: Sequence[str],
+    points: int,
+    interval: float,
+    bias: Mapping[str, float],
+    hold: float,
+    compliance: PerChannel,
+    range_: PerChannel,
+    nplc: float,
+) -> Sampling:
+    """See ``B1500A.start_sample``."""
+    within("interval", interval, ranges.MIN_INTERVAL, ranges.MAX_INTERVAL, "s")
+    within("hold", hold, 0.0, ranges.MAX_HOLD, "s")
+    within("number of samples", points, 1, ranges.MAX_SAMPLES // len(measured))
+    at = stations(b, list(dict.fromkeys([*measured, *bias])), compliance, range_, nplc)
+    for name, level in bias.items():
+        at[name].channel.source(level, at[name].setup.limit)
+    hold = ranges.on_grid(hold, _HOLD_GRID)
+    interval = ranges.on_grid(interval, ranges.sampling_grid(interval))
+    settings = {"FMT": "FMT 21,0"}
+    for name in measured:
+        settings |= at[name].channel.reading_commands(at[name].setup)
+        settings[f"CMM{at[name].slot}"] = f"CMM {at[name].slot},0"
+    b.send_changed(settings)
+    mode = "MM 10," + ",".join(str(at[name].slot) for name in measured)
+    b.send(["TSC 1", "MCC", "ML 1", mode, f"MT {number(hold)},{number(interval)},{points}", "MSC 1,2"])
+    b.begin(["TSR"])
+    return Sampling(at, tuple(measured), dict(bias), points, interval, hold)
+
+
+def fetch_sampling(b: B1500A, job: Sampling, abort_above: float | None = None) -> Samples:
+    """See ``B1500A.fetch_sample``."""
+    columns = 2 * len(job.measured)
+    longest = sum(b.reading_time(job.at[name].setup) for name in job.measured)
+    parts: list[Elements] = []
+    stopped = False
+    for part in b.stream(job.points, columns, job.hold + longest, job.interval + longest):
+        parts.append(part)
+        if abort_above is not None and any(exceeds(part, job.at[n].slot, abort_above) for n in job.measured):
+            b.abort()
+            parts += b.rest(columns)
+            stopped = True
+            break
+    b.check_errors("XE")
+    found = data.join(parts)
+    time = found.values[:, found.column("T", job.at[job.measured[0]].slot)]
+    amps, status, _ = columns_of(found, job.at, job.measured, False)
+    volts = {name: np.full(len(time), job.bias.get(name, np.nan)) for name in job.measured}
+    return Samples(time, volts, amps, status, complete=not stopped)
+
+
+# -- bias ----------------------------------------------------------------------------------------------------------
+
+
+def bias(
+    b: B1500A,
+    name: str,
+    level: float,
+    duration: float,
+    ramp: float,
+    compliance: float,
+    abort_above: float | None,
+    grounded: Sequence[str],
+    nplc: float,
+    range_: float | None,
+    interval: float | None,
+) -> Bias:
+    """See ``B1500A.bias``."""
+    within("duration", duration, 0.0, 1e6, "s")
+    within("ramp", ramp, 0.0, 1e4, "s")
+    channel = b.channel(name)
+    channel.check(level, compliance)
+    if range_ is None:
+        range_ = ranges.current_range(compliance if abort_above is None else 2 * abort_above, channel.type)
+    setup = ReadSetup(compliance, range_, nplc, 0.0)
+    for other in grounded:
+        if other == name:
+            raise SettingError(f"SMU {name} cannot be biased and grounded at once")
+        b.channel(other).source(0.0, compliance)
+    channel.output(True)
+    b.send_changed({"FMT": "FMT 21,0", **channel.reading_commands(setup), f"CMM{name}": f"CMM {channel.slot},0"})
+    points, interval, first = _plan_samples(duration, interval, b.reading_time(setup, ranging=False))
+    commands = ["TSC 1", "MCC", "ML 1", "MSC 1,2", f"MM 10,{channel.slot}"]
+    if points:
+        commands.append(f"MT {number(first)},{number(interval)},{points}")
+    b.send([*commands, channel.force_command(0.0, compliance)])
+    up = _ramp(channel, level, compliance, ramp, range(1, _steps(ramp) + 1))
+    down = _ramp(channel, level, compliance, ramp, range(_steps(ramp) - 1, -1, -1))
+    began = float(b.clock.now)
+    b.queue(["TSR", *up])
+    if points:
+        b.begin([])
+    else:
+        b.queue([f"PA {number(round(duration, 4))}"] if duration else [])
+    # these wait in the instrument: the bias ends by itself, whatever becomes of the host
+    b.queue(down)
+    parts, reason = _watch(b, channel, points, interval, first, ramp, abort_above, b.reading_time(setup))
+    if reason:
+        _leave(b, channel, compliance, ramp)
+    with b.patience(2 * ramp + duration):
+        b.ask("*OPC?")
+    b.check_errors("XE")
+    if not parts:
+        none = np.empty(0)
+        stop = float(b.clock.now) - ramp
+        return Bias(level, stop - duration, stop, none, none, none.astype(np.int64), math.nan, not reason, reason)
+    found = data.join(parts)
+    amps, status = found.readings("I", channel.slot)
+    time = began + found.values[:, found.column("T", channel.slot)]
+    start = float(time[0]) - first
+    stop = float(time[-1]) + b.integration_time(nplc)
+    largest = float(np.max(np.abs(amps))) if np.isfinite(amps).all() else math.inf
+    return Bias(level, start, stop, time, amps, status, largest, not reason, reason)
+
+
+def _plan_samples(duration: float, interval: float | None, reading: float) -> tuple[int, float, float]:
+    """Number of samples, interval and first sample (s) such that the last one ends with the bias.
+
+    None fit into a very short one: it is not watched.
+    """
+    if interval is None:
+        low, high = _INTERVALS_OF_BIAS
+        interval = min(max(duration / _SAMPLES_OF_BIAS, low), high)
+    within("interval", interval, ranges.MIN_INTERVAL, ranges.MAX_INTERVAL, "s")
+    interval = ranges.on_grid(max(interval, reading), 1e-3)
+    room = duration - reading
+    if room < _HOLD_GRID:
+        return 0, interval, 0.0
+    points = max(1, min(int(room / interval), ranges.MAX_SAMPLES))
+    first = math.floor((room - (points - 1) * interval) / _HOLD_GRID) * _HOLD_GRID
+    if first > ranges.MAX_HOLD:
+        raise SettingError(f"a bias of {duration:g} s is too long to be watched every {interval:g} s")
+    return points, interval, first
+
+
+def _steps(ramp: float) -> int:
+    return max(1, min(_MOST_RAMP_STEPS, math.ceil(ramp / _RAMP_STEP)))
+
+
+def _ramp(channel: B1500AChannel, level: float, compliance: float, ramp: float, steps: range) -> list[str]:
+    """Commands through ``steps`` of the way to ``level``, on one range throughout."""
+    total, code = _steps(ramp), ranges.voltage_code(level)
+    pause = f"PA {number(round(ramp / total, 4))}"
+    found = []
+    for k in steps:
+        found.append(f"DV {channel.slot},{code},{number(round(level * k / total, 4))},{number(compliance)}")
+        if ramp:
+            found.append(pause)
+    return found
+
+
+def _watch(
+    b: B1500A,
+    channel: B1500AChannel,
+    points: int,
+    interval: float,
+    first: float,
+    ramp: float,
+    abort_above: float | None,
+    reading: float,
+) -> tuple[list[Elements], str]:
+    """Readings as they come, and why the bias was left early ("": it was not)."""
+    parts: list[Elements] = []
+    if not points:
+        return parts, ""
+    for part in b.stream(points, 2, ramp + first + reading, interval + reading):
+        parts.append(part)
+        if abort_above is not None and exceeds(part, channel.slot, abort_above):
+            b.abort()
+            amps, _ = part.readings("I", channel.slot)
+            parts += b.rest(2)
+            largest = np.max(np.abs(amps))
+            said = f"{largest:g} A" if np.isfinite(largest) else "a current beyond the range"
+            return parts, f"{said} into SMU {channel.slot}, more than {abort_above:g} A"
+    return parts, ""
+
+
+def _leave(b: B1500A, channel: B1500AChannel, compliance: float, ramp: float) -> None:
+    """Ramp down from wherever AB left the output; what waited behind the measurement may have been discarded."""
+    try:
+        present = channel.reported().level
+        if present:
+            b.queue(_ramp(channel, present, compliance, ramp, range(_steps(ramp) - 1, -1, -1)))
+    except pyvisa.Error:
+        channel.isolate()
+        raise

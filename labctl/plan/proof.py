@@ -163,8 +163,7 @@ class Prover:
     ) -> None:
         """Hold the worst voltage and current on ``terminal`` against every limit; ``pulses`` None: a steady level."""
         worst = max(ends, key=abs)
-        current = abs(worst) / self._bench.device.resistance[0] if self._bench.device.resistance else float("inf")
-        current = min(current, compliance) if compliance is not None else current
+        current = self._worst_current(worst, compliance)
         seen = self.result.envelope.get(terminal, Extent(0.0, 0.0, 0.0))
         self.result.envelope[terminal] = Extent(min(seen.low, *ends), max(seen.high, *ends), max(seen.current, current))
         limit = self._limits.voltage.get(terminal)
@@ -179,6 +178,15 @@ class Prover:
                 self._violate(op, "voltage", "wiring", name, bound, worst)
         if self._limits.current is not None and current > self._limits.current:
             self._violate(op, "current", "device", quantity, self._limits.current, current)
+
+    def _worst_current(self, voltage: float, compliance: float | None) -> float:
+        """Largest current at ``voltage``, A: through the smallest resistance expected, within the compliance.
+
+        0 where neither is known: a gate behind its oxide, driven by a source without compliance.
+        """
+        expected = self._bench.device.resistance
+        bounds = [abs(voltage) / expected[0]] if expected else []
+        return min([*bounds, *([] if compliance is None else [compliance])], default=0.0)
 
     def _above(self, op: o.Op, terminal: str, limit: float, worst: float, pulses: float | None) -> None:
         """Beyond the ordinary device limit: an exception that protocol and run both ask for may hold it.

@@ -88,7 +88,7 @@ def test_f15_without_reset_the_threshold_shifts_unseen(open_rig: OpenRig) -> Non
     """
     bounds = [saturation(behind(3.8, 50.0, r)) * (1 - (1 - growth(3.8, WIDTH)) ** 10) for r in (R_NS, R_S)]
     assert bounds == pytest.approx([0.535, 0.537], abs=1e-3)
-    rig = open_rig("hnno_t1")
+    rig = open_rig("hnno_t1", simulation={"parameters": {"jump_s": 0.0}})
     rig.meter.high_impedance()
     rig.pulse(3.8, period=1e-3, count=10)
     assert bounds[0] - 1e-4 < rig.records()["sensitization"] < bounds[1] + 1e-4

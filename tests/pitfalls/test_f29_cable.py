@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from expected import Count, U, behind, spikes
+from expected import Count, U, behind, cycle_spikes
 
 OpenRig = Callable[..., Any]
 
@@ -87,4 +87,5 @@ def test_f29_short_pulses_spike_less_than_their_width_says(open_rig: OpenRig, ca
         falling = np.exp((top * -np.expm1(-width / TAU) * np.exp(-t / TAU) - top) / U)
         effective = float(np.trapezoid(rising, t) + np.trapezoid(falling, t))
         assert effective < 0.75 * width
-    assert Count(round(rig.records()["spikes"]), count).agrees(spikes([(top, effective)]))
+    expected = cycle_spikes([(top, effective)], [(4.2, 100e-6)], count)
+    assert Count(round(rig.records()["spikes"]), count).agrees(expected)

@@ -16,7 +16,7 @@ from labctl.analysis.psychometric import merge_counts
 from labctl.analysis.results import Result
 from labctl.analysis.runs import AnalysisError, Run, table
 from labctl.analysis.shift import difference, ratio
-from labctl.analysis.trials import Group, groups, reasons, trials
+from labctl.analysis.trials import Group, groups, trials, why_not
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def readings(run: Run, name: str, kind: str = "resistance") -> pd.DataFrame:
     if rows.empty:
         names = ", ".join(sorted(map(str, everything["name"].unique()))) or "none"
         raise AnalysisError(f"the run has no {kind} reading {name!r}", f"readings in it: {names}")
-    why = reasons(rows["flags"].to_numpy(np.int64))
+    why = why_not(rows)
     why[(why == "") & ~np.isfinite(rows["value"].to_numpy(np.float64))] = "value undefined"
     rows["why"] = why
     return rows

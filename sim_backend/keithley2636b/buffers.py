@@ -100,12 +100,13 @@ class ReadingBuffer:
 
     def add(self, reading: Reading) -> None:
         """Append; when full, ONCE discards and WINDOW overwrites the oldest."""
-        if not self.readings:
+        n = len(self.readings)
+        if not n:
             self.base = reading.time
         limit = self.fillcount if self.fillmode and self.fillcount else self.capacity
-        if len(self.readings) < limit:
+        if n < limit:
             self.readings.append(reading)
-            self._next = len(self.readings) if len(self.readings) < limit or not self.fillmode else 0
+            self._next = n + 1 if n + 1 < limit or not self.fillmode else 0
         elif self.fillmode:
             self.readings[self._next] = reading
             self._next = (self._next + 1) % limit

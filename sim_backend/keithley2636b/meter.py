@@ -202,23 +202,45 @@ class Meter:
                 volts *= 1.0 - fluctuation
         sigma = self._sigma / sqrt(s.measure_nplc * repeats)
         index, self._index = self._index, self._index + 1
+        measured: list[tuple[str, float, float, int]] = []  # kind, value, range, autorange
         if kinds != "v":
-            amps = self._read("i", amps, self.current_range, sigma, index, self._options.current_digits)
+            full = self.current_range
+            amps = self._read("i", amps, full, sigma, index, self._options.current_digits)
+            measured.append(("i", amps, full, s.measure_autorangei))
         if kinds != "i":
-            volts = self._read("v", volts, self.voltage_range, sigma, index, self._options.voltage_digits)
+            full = self.voltage_range
+            volts = self._read("v", volts, full, sigma, index, self._options.voltage_digits)
+            measured.append(("v", volts, full, s.measure_autorangev))
+        if kinds == "r":
+            measured = [("r", _ratio(volts, amps), self.current_range, s.measure_autorangei)]
+        elif kinds == "p":
+            measured = [("p", _product(volts, amps), self.current_range, s.measure_autorangei)]
+        sources_volts = s.source_func == VOLTS
         status = STATUS_COMPLIANCE if limited else 0
-        if s.source_autorangev if s.source_func == VOLTS else s.source_autorangei:
+        if s.source_autorangev if sources_volts else s.source_autorangei:
             status |= STATUS_AUTORANGE_SOURCE
         if s.sense == 1:
             status |= STATUS_SENSE
-        if kinds == "i":
-            return (self._reading("i", amps, time, status),)
-        if kinds == "v":
-            return (self._reading("v", volts, time, status),)
-        if kinds == "iv":
-            return self._reading("i", amps, time, status), self._reading("v", volts, time, status)
-        value = _ratio(volts, amps) if kinds == "r" else _product(volts, amps)
-        return (self._reading(kinds, value, time, status),)
+        level, source_range = self._source.level, self._source.range
+        readings = []
+        for kind, value, full, autorange in measured:
+            bits = status | STATUS_AUTORANGE_MEASURE if autorange == AUTORANGE_ON else status
+            if s.measure_filter_enable or getattr(s, _RELATIVE[kind]):
+                value, bits = self._processed(kind, value, bits)
+            readings.append(
+                Reading(
+                    value,
+                    kind,
+                    time,
+                    level,
+                    bits,
+                    full,
+                    source_range,
+                    "v" if sources_volts else "i",
+                    s.source_output == ON,
+                )
+            )
+        return tuple(readings)
 
     def _read(self, kind: str, value: float, full: float, sigma: float, index: int, count: float) -> float:
         """Noise, counts, overflow."""
@@ -228,7 +250,8 @@ class Meter:
             return ranges.OVERFLOW
         return ranges.on_grid(value, full * count)
 
-    def _reading(self, kind: str, value: float, time: float, status: int) -> Reading:
+    def _processed(self, kind: str, value: float, status: int) -> tuple[float, int]:
+        """Digital filter and relative offset."""
         s = self._s
         if s.measure_filter_enable:
             status |= STATUS_FILTERED
@@ -236,21 +259,9 @@ class Meter:
                 value = self._filtered(kind, value)
         if getattr(s, _RELATIVE[kind]):
             status |= STATUS_RELATIVE
-            value = value if value == ranges.OVERFLOW else value - getattr(s, f"measure_rel_level{kind}")
-        if (s.measure_autorangev if kind == "v" else s.measure_autorangei) == AUTORANGE_ON:
-            status |= STATUS_AUTORANGE_MEASURE
-        source = self._source
-        return Reading(
-            value,
-            kind,
-            time,
-            source.level,
-            status,
-            self.voltage_range if kind == "v" else self.current_range,
-            source.range,
-            "v" if s.source_func == VOLTS else "i",
-            s.source_output == ON,
-        )
+            if value != ranges.OVERFLOW:
+                value -= getattr(s, f"measure_rel_level{kind}")
+        return value, status
 
     def _filtered(self, kind: str, value: float) -> float:
         history = self._history.setdefault(kind, deque())

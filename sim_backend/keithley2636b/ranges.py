@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
 
 VOLTAGE = (0.2, 2.0, 20.0, 200.0)
 CURRENT_SOURCE = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5, 10.0)
@@ -68,8 +69,13 @@ def pulse_area(volts: float, amps: float) -> tuple[float, float] | None:
 
 def on_grid(value: float, step: float) -> float:
     """``value`` rounded to whole counts of ``step``; decimal steps give exact decimals."""
+    per_unit = _per_unit(step)
+    return round(value * per_unit) / per_unit if per_unit else round(value / step) * step
+
+
+@lru_cache(maxsize=256)
+def _per_unit(step: float) -> int:
+    """Steps in one unit; 0 when that is no whole number."""
     inverse = 1.0 / step
     whole = round(inverse)
-    if whole and abs(whole - inverse) < 1e-9 * inverse:
-        return round(value * whole) / whole
-    return round(value * inverse) * step
+    return whole if whole and abs(whole - inverse) < 1e-9 * inverse else 0

@@ -191,20 +191,12 @@ def _device_state(bench: BenchDescription) -> str | None:
 
 
 def _tables(plan: Plan) -> Any:
-    from labctl.plan.operations import ForEach, Repeat, Until, walk
+    from labctl.plan.operations import ForEach, Repeat, Until, variable_units, walk
     from labctl.store import event_tables
 
-    loops: dict[str, str] = {}
-    repeats: list[str] = []
-    for op in walk(plan.ops):
-        if isinstance(op, Repeat | Until):
-            repeats.append(op.name)
-            if isinstance(op, Until) and op.search:
-                loops[op.search.name] = op.search.unit
-        elif isinstance(op, ForEach):
-            loops[op.axis.name] = op.axis.unit
-            repeats += [op.inner[0]] if op.inner else []
-    return event_tables(loops=loops, repeats=tuple(dict.fromkeys(repeats)))
+    repeats = [op.name for op in walk(plan.ops) if isinstance(op, Repeat | Until)]
+    repeats += [op.inner[0] for op in walk(plan.ops) if isinstance(op, ForEach) and op.inner]
+    return event_tables(loops=variable_units(plan.ops), repeats=tuple(dict.fromkeys(repeats)))
 
 
 def _versions() -> dict[str, str]:

@@ -45,7 +45,7 @@ class Executor:
         self._loops: dict[str, float | int] = {}
         for op in o.walk(plan.ops):
             self._loops |= outside(op)
-        self._units = {op.axis.name: op.axis.unit for op in o.walk(plan.ops) if isinstance(op, o.ForEach)}
+        self._units = o.variable_units(plan.ops)
         self._state = ""
         self._memory = Memory()
         self._switched: dict[str, int] = defaultdict(int)

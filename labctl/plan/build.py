@@ -23,6 +23,9 @@ from labctl.plan.values import Values
 from labctl.protocol import Protocol, describe_step
 from labctl.protocol import steps as s
 
+#: switchings in one run from which wear is worth a warning
+MANY_SWITCHINGS = 20_000
+
 
 def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()) -> Plan:
     """Lower, bound and cost ``protocol`` on ``bench``; violations of limits are listed in the plan, not raised.
@@ -46,6 +49,9 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
     prover.visit(ops, {}, 1)
     tally = cost.Tally()
     cost.add(tally, ops, sources, {})
+    if tally.rows["route"] > MANY_SWITCHINGS:
+        worn = f"{tally.rows['route']:.0f} switchings between sources: relays wear (F8); most last some 1e6"
+        prover.result.warnings.append(worn)
     return Plan(
         title=protocol.title,
         protocol=protocol.name,

@@ -367,6 +367,13 @@ class Confirm(Op):
     again: tuple[Op, ...]
 
 
+def variable_units(ops: tuple[Op, ...]) -> dict[str, str]:
+    """Loop and search variables of a plan, with their SI units."""
+    axes = {op.axis.name: op.axis.unit for op in walk(ops) if isinstance(op, ForEach)}
+    searches = {op.search.name: op.search.unit for op in walk(ops) if isinstance(op, Until) and op.search}
+    return axes | searches
+
+
 def bodies(op: Op) -> tuple[Op, ...]:
     """The operations inside an operation."""
     if isinstance(op, Repeat | ForEach | Until | Allowed | Record):

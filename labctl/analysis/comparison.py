@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labctl.analysis.curves import Curve, Maker, curves
 from labctl.analysis.estimate import Estimate
-from labctl.analysis.intervals import mean_and_deviation, normal_quantile
-from labctl.analysis.readings import readings
+from labctl.analysis.intervals import mean_and_deviation, normal_quantile, wilson
+from labctl.analysis.readings import by_outcome, per_switching
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
-from labctl.analysis.trials import Group, groups
+from labctl.analysis.trials import Group
 from labctl.numerics import summarise
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHOD_SHARE = "Wilson score interval"
 METHOD_SD = "standard deviation between repeats, counting noise included, chi-square interval"
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """The quantity in one repeat: ``keys`` without the repeat, and where on the abscissa (NaN: nowhere).
+
+    ``value`` of a probability is ``hits`` / ``trials``.
+    """
+
+    value: float
+    keys: tuple[tuple[str, str | float], ...]
+    rows: pd.DataFrame
+    unit: str
+    at: float = math.nan
+    at_unit: str = ""
+    hits: float = 0.0
+    trials: float = 0.0
 
 
 def spread(run: Run, request: Mapping[str, Any]) -> list[Result]:
@@ -25,36 +47,58 @@ def spread(run: Run, request: Mapping[str, Any]) -> list[Result]:
     across = request.get("across")
     per = [name for name in request.get("per") or () if name != across]
     quantity = request["quantity"]
-    found: dict[str, list[tuple[float, Group, str]]] = {}
-    for value, group, unit in _values(run, request, [*per, *([across] if across else [])]):
-        rest = Group(tuple(pair for pair in group.keys if pair[0] != across), group.rows)
-        found.setdefault(rest.label, []).append((value, rest, unit))
+    found: dict[tuple[str, str], list[_Member]] = {}
+    for member in _members(run, request, [*per, *([across] if across else [])]):
+        if across and dict(member.keys).get(across) != dict(member.keys).get(across):
+            continue  # NaN: outside the repeat
+        keys = tuple(pair for pair in member.keys if pair[0] != across)
+        rest = replace(member, keys=keys)
+        found.setdefault((Group(keys, member.rows).label, f"{member.at:.9g}"), []).append(rest)
     results = []
     for members in found.values():
-        make = Maker(run, members[0][1], len(members), "" if across else "one run: spread needs several")
-        unit = members[0][2]
-        mean, deviation = mean_and_deviation([value for value, _, _ in members], request["confidence"])
-        common = {"confidence": request["confidence"], "left_out": sum(group.left_out for _, group, _ in members)}
+        first = members[0]
+        note = "" if across else "one run: spread needs several"
+        make = Maker(run, Group(first.keys, first.rows), len(members), note)
+        mean, deviation = mean_and_deviation([member.value for member in members], request["confidence"])
         method = f"mean over {across or 'runs'}, Student interval"
+        if quantity == "probability":
+            mean, method = _pooled(members, request["confidence"]), f"share over {across or 'runs'}, {METHOD_SHARE}"
+        if deviation.value == 0:
+            deviation = Estimate(0.0, math.nan, math.nan)
+        common: dict[str, Any] = {
+            "confidence": request["confidence"],
+            "left_out": sum(Group((), member.rows).left_out for member in members),
+            "at": first.at,
+            "at_unit": first.at_unit,
+        }
         results += [
-            make(f"{quantity}_mean", mean, unit, method, **common),
-            make(f"{quantity}_sd", deviation, unit, METHOD_SD, **common),
+            make(f"{quantity}_mean", mean, first.unit, method, **common),
+            make(f"{quantity}_sd", deviation, first.unit, METHOD_SD, **common),
         ]
     return results
 
 
-def _values(run: Run, request: Mapping[str, Any], per: list[str]) -> list[tuple[float, Group, str]]:
-    """(value, group, unit) of the quantity for each group."""
+def _pooled(members: list[_Member], confidence: float) -> Estimate:
+    hits, trials = sum(m.hits for m in members), sum(m.trials for m in members)
+    ends = wilson(hits, trials, confidence)
+    return Estimate(hits / trials, float(ends.low), float(ends.high))
+
+
+def _members(run: Run, request: Mapping[str, Any], per: list[str]) -> Iterator[_Member]:
     quantity = request["quantity"]
     if quantity == "resistance":
-        rows = readings(run, request["of"])
-        return [(summarise(g.used["value"]).mean, g, "ohm") for g in groups(rows, per)]
-    found = curves(run, {**request, "per": per})
-    if quantity == "probability":
-        shares = [c.spikes.sum() / c.trials.sum() if c.trials.sum() else math.nan for c in found]
-        return [(float(share), c.group, "") for share, c in zip(shares, found, strict=True)]
-    level = 0.5 if quantity == "V50" else request["level"]
-    return [(c.fit(level, request["confidence"]).thresholds[level].value, c.group, c.unit) for c in found]
+        for group, outcome in by_outcome(run, request["of"], per):
+            keys = (*group.keys, ("outcome", outcome))
+            yield _Member(summarise(per_switching(run, group.used)["value"]).mean, keys, group.rows, "ohm")
+        return
+    for curve in curves(run, {**request, "per": per}):
+        if quantity == "probability":
+            for at, k, n in zip(curve.at, curve.spikes, curve.trials, strict=True):
+                yield _Member(float(k / n), curve.group.keys, curve.group.rows, "", float(at), curve.unit, k, n)
+        else:
+            level = 0.5 if quantity == "V50" else request["level"]
+            value = curve.fit(level, request["confidence"]).thresholds[level].value
+            yield _Member(value, curve.group.keys, curve.group.rows, curve.unit)
 
 
 def per_decade(run: Run, request: Mapping[str, Any]) -> list[Result]:

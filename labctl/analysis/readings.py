@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def mean_estimate(rows: pd.DataFrame, confidence: float) -> Estimate:
     return Estimate(value, 1 / steep if steep > 0 else -math.inf, 1 / flat if flat > 0 else math.inf)
 
 
-def _per_switching(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+def per_switching(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     """One row for all readings between two switchings: a device that did not switch is read at one resistance.
 
     Only a switching draws a new one, so that repeated readings are no independent sample. Unchanged where no outcome
@@ -82,17 +82,21 @@ def resistance(run: Run, request: Mapping[str, Any]) -> list[Result]:
     names = request.get("of") or sorted(map(str, table(run, "resistance")["name"].unique()))
     results = []
     for name in names:
-        rows = _with_outcome(run, readings(run, name))
-        for group in groups(rows, request.get("per") or ()):
-            for outcome, part in group.rows.groupby("outcome", sort=True):
-                parts = [group.label, name if len(names) > 1 else "", str(outcome)]
-                label = ", ".join(filter(None, parts))
-                results += _mean_results(run, Group((("state", label),), part), request["confidence"])
+        for group, outcome in by_outcome(run, name, request.get("per") or ()):
+            label = ", ".join(filter(None, [group.label, name if len(names) > 1 else "", outcome]))
+            results += _mean_results(run, Group((("state", label),), group.rows), request["confidence"])
     return results
 
 
+def by_outcome(run: Run, name: str, per: Sequence[str]) -> Iterator[tuple[Group, str]]:
+    """Readings by group, those after a pulse apart by what was judged from them: 'spiking', 'non-spiking' or ''."""
+    for group in groups(_with_outcome(run, readings(run, name)), per):
+        for outcome, part in group.rows.groupby("outcome", sort=True):
+            yield Group(group.keys, part), str(outcome)
+
+
 def _mean_results(run: Run, group: Group, confidence: float) -> list[Result]:
-    used = _per_switching(run, group.used)
+    used = per_switching(run, group.used)
     make = Maker(run, group, len(used))
     if len(used) < 2:
         return [make("resistance", mean_estimate(used, confidence), "ohm", METHOD_ONE, confidence=confidence)]
@@ -134,7 +138,7 @@ def window(run: Run, request: Mapping[str, Any]) -> list[Result]:
     for above in groups(of, per):
         if (under := below.get(above.label)) is None:
             continue
-        samples = [_per_switching(run, g.used) for g in (under, above)]
+        samples = [per_switching(run, g.used) for g in (under, above)]
         one, other = (mean_estimate(sample, request["confidence"]) for sample in samples)
         at = float(dict(above.keys).get(request.get("over") or "", math.nan))
         keys = tuple(pair for pair in above.keys if pair[0] != request.get("over"))

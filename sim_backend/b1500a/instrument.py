@@ -64,6 +64,7 @@ class SimulatedB1500A:
         self._lines: deque[Line] = deque()
         self._task: Task | None = None
         self._pumping = False
+        self._working = False  # a command is under way that takes time by itself
         self._triggered = Signal()
         self._waiting = False
         self._requesting = False
@@ -89,11 +90,21 @@ class SimulatedB1500A:
         return self.replies.take(count) if self.replies else self.data.take(count)
 
     def pending(self) -> bool:
+        """What commands that are just being read may still clear is not there yet."""
+        if self._task is not None and not self._working:
+            return False
         return bool(self.replies) or bool(self.data)
 
     def status_byte(self) -> int:
         """Status byte; nothing is cleared by looking at it."""
-        conditions = self._conditions()
+        return self._status(self._task is None and not self._lines)
+
+    def own_status(self) -> int:
+        """Status byte as a command finds it: what it is part of is not counted as running."""
+        return self._status(not self._lines)
+
+    def _status(self, idle: bool) -> int:
+        conditions = self._conditions(idle)
         if conditions & ~self._seen & self.request_mask:
             self._requesting = True
         self._seen = conditions
@@ -265,11 +276,11 @@ class SimulatedB1500A:
             lambda: any(other.limited() for other in others),
         )
 
-    def _conditions(self) -> int:
+    def _conditions(self, idle: bool) -> int:
         bits = _DATA if self.data else 0
         bits |= _WAIT if self._waiting else 0
         bits |= 0 if self.interlock.closed else _INTERLOCK
-        bits |= _READY if self._task is None and not self._lines else 0
+        bits |= _READY if idle else 0
         return bits | (_ERROR if self.errors.flag else 0)
 
     def _receive(self, raw: bytes) -> None:
@@ -299,7 +310,7 @@ class SimulatedB1500A:
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        self._waiting = False
+        self._waiting = self._working = False
 
     def _pump(self) -> None:
         """Take lines in turn until one needs time."""
@@ -330,9 +341,12 @@ class SimulatedB1500A:
                 if isinstance(result, str):
                     self.replies.put(result)
                 elif isinstance(result, Generator):
+                    self._working = True
                     yield from result
             except FlexError as error:
                 self.errors.put(error)
+            finally:
+                self._working = False
 
     def _run(self, entry: Command) -> str | Steps[None] | None:
         """Carry one command out, or keep it for an internal program.

@@ -143,7 +143,7 @@ class Smu:
         level: float,
         compliance: float | None = None,
         polarity: int = 0,
-        compliance_code: int | None = None,
+        compliance_code: int = 0,
         span: float | None = None,
         power: float | None = None,
     ) -> Output:
@@ -160,8 +160,6 @@ class Smu:
             if volts != self.output.volts:
                 raise FlexError(212, where)
             compliance = self.output.compliance
-        if compliance_code is None:
-            compliance_code = self.output.compliance_code if volts == self.output.volts else 0
         scales, others = (self.module.volts, self.module.amps) if volts else (self.module.amps, self.module.volts)
         least = self._asked(volts, code, where)
         least_other = self._asked(not volts, compliance_code, where)

@@ -77,7 +77,7 @@ def _forcing(header: str, volts: bool, stamped: bool) -> None:
         level: float,
         compliance: float | None = None,
         polarity: int = 0,
-        compliance_code: int | None = None,
+        compliance_code: int = 0,
     ) -> None:
         smu = b.smu(channel)
         smu.require_on()

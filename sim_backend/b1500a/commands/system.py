@@ -146,7 +146,7 @@ def error_text(b: SimulatedB1500A, code: int) -> str:
 
 @command("*STB?")
 def status(b: SimulatedB1500A) -> str:
-    return str(b.status_byte())
+    return str(b.own_status())
 
 
 @command("*SRE", "i")

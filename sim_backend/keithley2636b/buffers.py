@@ -113,10 +113,6 @@ class ReadingBuffer:
         if self.filling:
             self.grown.fire()
 
-    def last(self) -> Reading | None:
-        """The reading added last."""
-        return self.readings[self._next - 1] if self.readings else None
-
     def column(self, name: str, first: int, last: int) -> Sequence[float | str]:
         """Elements ``first``..``last`` (from 1, inclusive) of a sub-table."""
         part = self.readings[first - 1 : last]

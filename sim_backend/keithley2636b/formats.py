@@ -11,15 +11,8 @@ NORMAL, SWAPPED = 0, 1
 _REAL32_MAX = 3.4028234663852886e38
 
 
-def ascii_number(value: float, precision: int) -> str:
-    """``%.(p-1)e`` with ``precision`` significant digits (1-16); the exponent has two digits at least."""
-    if math.isnan(value):
-        return "nan"
-    return f"{value:.{precision - 1}e}"
-
-
 def ascii_list(values: Sequence[float | str], precision: int) -> str:
-    """Items of printnumber and printbuffer, joined by comma and space."""
+    """Items of printnumber and printbuffer: ``%.(p-1)e`` with p digits (1-16), joined by comma and space."""
     style = f"%.{precision - 1}e"
     return ", ".join(v if isinstance(v, str) else style % v for v in values)
 

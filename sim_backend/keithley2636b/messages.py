@@ -89,10 +89,6 @@ class CommandQueue:
         self._loading = None
         self.stop()
 
-    @property
-    def idle(self) -> bool:
-        return self._task is None and not self._lines
-
     # -- lines -------------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:

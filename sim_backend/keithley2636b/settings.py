@@ -91,11 +91,6 @@ class Settings:
         for field in fields(self):
             setattr(self, field.name, field.default)
 
-    @property
-    def limit_of_source(self) -> float:
-        """Limit of the quantity that is not sourced."""
-        return self.source_limiti if self.source_func == VOLTS else self.source_limitv
-
 
 def checks(options: Options) -> dict[str, Check]:
     """Attribute path -> check, for every attribute that a script may assign."""

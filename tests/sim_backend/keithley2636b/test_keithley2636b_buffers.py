@@ -156,4 +156,4 @@ def test_window_keeps_the_latest(values, limit):
     for value in values:
         buffer.add(_reading(value))
     assert sorted(buffer.column("readings", 1, limit)) == sorted(values[-limit:])
-    assert buffer.last().value == values[-1]
+    assert values[-1] == buffer.column("readings", 1, limit)[buffer.next - 2]

@@ -103,7 +103,7 @@ def test_printbuffer_refuses_what_is_no_buffer(wire):
 
 @given(value=numbers, precision=st.integers(1, 16))
 def test_ascii_numbers_read_back_within_their_digits(value, precision):
-    text = formats.ascii_number(value, precision)
+    text = formats.ascii_list([value], precision)
     mantissa, exponent = text.split("e")
     assert len(mantissa.lstrip("-").replace(".", "")) == precision
     assert exponent[0] in "+-"
@@ -112,8 +112,7 @@ def test_ascii_numbers_read_back_within_their_digits(value, precision):
 
 
 def test_ascii_of_what_is_no_number():
-    assert formats.ascii_number(math.nan, 6) == "nan"
-    assert formats.ascii_number(-math.inf, 6) == "-inf"
+    assert formats.ascii_list([math.nan, -math.inf, "On"], 6) == "nan, -inf, On"
 
 
 @given(values=st.lists(numbers, max_size=50), order=st.sampled_from([formats.NORMAL, formats.SWAPPED]))

@@ -82,7 +82,9 @@ class TriggerModel:
         self._channel.overlap(self._run(), self._buffers if measuring else (), sweeping=True)
 
     def stop(self) -> None:
-        """The sweep was aborted."""
+        """The sweep was aborted: the level stays, the limit is the programmed one again."""
+        self._channel.source.swept_limit = None
+        self._channel.source.update()
         if self._parallel is not None:
             self._parallel.cancel()
             self._parallel = None

@@ -115,6 +115,21 @@ def test_refused_sweeps(wire, setup, code):
     assert wire.value("status.operation.sweeping.condition") == 0
 
 
+def test_abort_leaves_the_level_and_brings_the_limit_back(wire):
+    wire.write(
+        "smua.source.rangev = 20 smua.source.limiti = 5e-4 smua.trigger.source.limiti = 0.1 smua.source.output = 1",
+        "smua.trigger.source.listv({2}) smua.trigger.source.action = 1 smua.trigger.endpulse.stimulus = trigger.EVENT_ID",
+        "smua.trigger.initiate()",
+    )
+    wire.finish(0.1)
+    assert wire.circuit.true_voltage("pd") == pytest.approx(2)
+    wire.write("smua.abort()")
+    wire.finish(0.1)
+    assert wire.circuit.true_voltage("pd") == pytest.approx(0.5, rel=1e-3)
+    wire.write("smua.source.limiti = 0.1")
+    assert wire.circuit.true_voltage("pd") == pytest.approx(2)
+
+
 def test_second_initiate_is_refused_while_the_first_runs(wire):
     wire.write("smua.trigger.arm.stimulus = trigger.EVENT_ID smua.trigger.initiate()", "smua.trigger.initiate()")
     wire.write("smua.measure.nplc = 0.1", "smua.measure.v()", "smua.trigger.count = 3", "smua.source.output = 0")

@@ -118,7 +118,8 @@ def test_refused_sweeps(wire, setup, code):
 def test_abort_leaves_the_level_and_brings_the_limit_back(wire):
     wire.write(
         "smua.source.rangev = 20 smua.source.limiti = 5e-4 smua.trigger.source.limiti = 0.1 smua.source.output = 1",
-        "smua.trigger.source.listv({2}) smua.trigger.source.action = 1 smua.trigger.endpulse.stimulus = trigger.EVENT_ID",
+        "smua.trigger.source.listv({2}) smua.trigger.source.action = 1",
+        "smua.trigger.endpulse.stimulus = trigger.EVENT_ID",
         "smua.trigger.initiate()",
     )
     wire.finish(0.1)

@@ -118,21 +118,39 @@ def per_decade(run: Run, request: Mapping[str, Any]) -> list[Result]:
         note = f"{len(members) - len(usable)} of {len(members)} curves without a bounded V50 left out"
         make = Maker(run, Group(keys, first.group.rows), len(usable), note if len(usable) < len(members) else "")
         method = f"weighted straight line of V50 against log10 {variable}"
-        results.append(make("V50_per_decade", _line(usable, confidence), first.unit, method, confidence=confidence))
+        line = straight_line(usable, confidence)
+        slope = Estimate(math.nan, -math.inf, math.inf) if line is None else line.slope
+        results.append(make("V50_per_decade", slope, first.unit, method, confidence=confidence))
     return results
 
 
-def _line(points: list[tuple[float, Estimate]], confidence: float) -> Estimate:
-    """Slope against log10 x with known errors; these grow by the scatter where it is larger than they explain."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A weighted straight line through ``(x, y)`` with this slope."""
+
+    slope: Estimate
+    x: float
+    y: float
+
+    def at(self, x: Any) -> Any:
+        return self.y + self.slope.value * (x - self.x)
+
+
+def straight_line(points: list[tuple[float, Estimate]], confidence: float) -> Line | None:
+    """Line against log10 x with known errors; these grow by the scatter where it is larger than they explain.
+
+    None for fewer than two places.
+    """
     if len({x for x, _ in points}) < 2:
-        return Estimate(math.nan, -math.inf, math.inf)
+        return None
     z = normal_quantile(0.5 + confidence / 2)
     x = np.log10([x for x, _ in points])
     y = np.array([v.value for _, v in points])
     w = np.array([(2 * z / (v.high - v.low)) ** 2 for _, v in points])
-    centred = x - (w @ x) / w.sum()
+    middle, level = float((w @ x) / w.sum()), float((w @ y) / w.sum())
+    centred = x - middle
     slope = float((w * centred) @ y / ((w * centred) @ centred))
-    rest = y - (w @ y) / w.sum() - slope * centred
+    rest = y - level - slope * centred
     scatter = float(w @ rest**2) / (len(points) - 2) if len(points) > 2 else 1.0
     half = z * float(max(scatter, 1.0) / ((w * centred) @ centred)) ** 0.5
-    return Estimate(slope, slope - half, slope + half)
+    return Line(Estimate(slope, slope - half, slope + half), middle, level)

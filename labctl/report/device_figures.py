@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labctl.analysis.comparison import straight_line
 from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import wilson
 from labctl.analysis.readings import window
-from labctl.analysis.runs import Run, column, requests_of, table
+from labctl.analysis.runs import Run, column, requests_of, table, unit_of_variable
 from labctl.analysis.trials import trials
 from labctl.report.sources import Family
 from labctl.report.style import (
@@ -177,7 +178,15 @@ def width_dependence(run: Run, family: Family, variable: str) -> Figure | None:
     axes = figure.add_subplot()
     for x, estimate in points:
         _point(axes, x, estimate, BLUE, 0, None)
+    line = straight_line([(x, v) for x, v in points if math.isfinite(v.low) and math.isfinite(v.high)], 0.95)
+    if line is not None:
+        ends = np.array([min(x for x, _ in points), max(x for x, _ in points)])
+        per_decade = line.slope
+        text = f"{per_decade.value:.3f} V per decade\n({per_decade.low:.3f} to {per_decade.high:.3f})"
+        axes.plot(ends, line.at(np.log10(ends)), color=VERMILION, linewidth=1, zorder=0, label=text)
+        axes.legend(loc="upper right")
     axes.set_xscale("log")
-    axes.set(xlabel=variable.replace("_", " ") + (" (s)" if "width" in variable else ""), ylabel="V50 (V)")
+    unit = unit_of_variable(run, variable)
+    axes.set(xlabel=variable.replace("_", " ") + (f" ({unit})" if unit else ""), ylabel="V50 (V)")
     field_axis(axes, family.length, "right")
     return figure

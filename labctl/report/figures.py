@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labctl.analysis.readings import reliable
+from labctl.analysis.requests import DEFAULTS
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, requests_of, run_name
 from labctl.report import device_figures, panels
@@ -39,7 +41,8 @@ def figures_for(run: Run, results: Sequence[Result] = ()) -> dict[str, Figure]:
 
 def _of_family(run: Run, family: Family) -> Iterable[tuple[str, Figure | None]]:
     if family.rising:
-        yield "reset_calibration", panels.success_of_reset(run, family)
+        found = [reliable(run, {**DEFAULTS, **r})[0] for r in requests_of(run) if r.get("request") == "reliable"]
+        yield "reset_calibration", panels.success_of_reset(run, family, found[0] if found else None)
         return
     rows = family.curves[0].group.rows
     if np.unique(rows["y"]).size > 1 or len(family.curves) > 1:

@@ -13,6 +13,7 @@ from labctl.analysis.curves import Curve
 from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import wilson
 from labctl.analysis.psychometric import PsychometricFit
+from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, table
 from labctl.report.sources import Family
 from labctl.report.style import (
@@ -85,12 +86,31 @@ def probability_per_state(run: Run, family: Family) -> Figure:
     return _curves(run, family, "spiking probability")
 
 
-def success_of_reset(run: Run, family: Family) -> Figure:
-    """Reset calibration (H16): share of successful resets against the level of the reverse pulse."""
-    return _curves(run, family, "reset probability")
+def success_of_reset(run: Run, family: Family, found: Result | None) -> Figure:
+    """Reset calibration (H16): share of successful resets against the level of the reverse pulse.
+
+    ``found`` is the smallest level that never failed, if that was asked for.
+    """
+    figure, axes = _plain_curves(run, family, "reset probability", threshold=False)
+    if found is not None and math.isfinite(found.value):
+        axes.axvline(found.value, color="black", linewidth=1, linestyle="--", zorder=0,
+                     label=f"smallest reliable level\n{found.value:.4g} V, {found.n} trials")  # fmt: skip
+    outside_legend(axes)
+    return figure
 
 
 def _curves(run: Run, family: Family, name: str) -> Figure:
+    figure, axes = _plain_curves(run, family, name, threshold=True)
+    axes.axhline(0.1, color=GREY, linewidth=0.6, linestyle=":")
+    axes.annotate(
+        "10 %", (1.0, 0.1), xycoords=("axes fraction", "data"), fontsize=7, color=GREY, va="bottom", ha="right"
+    )
+    outside_legend(axes, title=label_of(family.curves[0]) if len(family.curves) == 1 else None)
+    return figure
+
+
+def _plain_curves(run: Run, family: Family, name: str, threshold: bool) -> tuple[Figure, Axes]:
+    """Points, fits and bands of every curve; the legend is yet to be made."""
     figure = new_figure(run, 3.4)
     axes = figure.add_subplot()
     several = len(family.curves) > 1
@@ -98,17 +118,12 @@ def _curves(run: Run, family: Family, name: str) -> Figure:
         _points(axes, curve, index, label_of(curve) if several else "share, 95 % score interval")
         fit = curve.fit(0.1, CONFIDENCE)
         _fit(axes, curve, fit, index, several)
+        if threshold:
+            _threshold(axes, curve, fit, several)
     unit = "V" if family.voltage else family.curves[0].unit
     axes.set(xlabel=f"pulse level ({unit})" if unit else "level", ylabel=name, ylim=(-0.04, 1.04))
-    axes.axhline(0.1, color=GREY, linewidth=0.6, linestyle=":")
-    axes.annotate(
-        "10 %", (1.0, 0.1), xycoords=("axes fraction", "data"), fontsize=7, color=GREY, va="bottom", ha="right"
-    )
     field_axis(axes, family.length)
-    if family.length is None:
-        axes.set_title(label_of(family.curves[0]) if not several else "", loc="left")
-    outside_legend(axes)
-    return figure
+    return figure, axes
 
 
 def _points(axes: Axes, curve: Curve, index: int, label: str) -> None:
@@ -121,8 +136,7 @@ def _points(axes: Axes, curve: Curve, index: int, label: str) -> None:
 
 
 def _fit(axes: Axes, curve: Curve, fit: PsychometricFit, index: int, several: bool) -> None:
-    """Curve, band and threshold, as far as the data allow them."""
-    threshold = fit.thresholds[0.1]
+    """Curve and band, as far as the data allow them."""
     if math.isfinite(fit.v50.value):
         span = np.ptp(curve.at)
         volts = np.linspace(curve.at.min() - 0.02 * span, curve.at.max() + 0.02 * span, 300)
@@ -132,6 +146,11 @@ def _fit(axes: Axes, curve: Curve, fit: PsychometricFit, index: int, several: bo
         axes.fill_betweenx(
             _LEVELS, low, high, color=colour(index), alpha=0.18, linewidth=0, label=None if several else "95 % band"
         )
+
+
+def _threshold(axes: Axes, curve: Curve, fit: PsychometricFit, several: bool) -> None:
+    """The voltage of 10 % with its interval, if it lies among the levels."""
+    threshold = fit.thresholds[0.1]
     if math.isfinite(threshold.value) and not fit.extrapolated(threshold):
         axes.errorbar(
             threshold.value, 0.1, xerr=_errors(threshold), fmt="|", markersize=9, color="black", elinewidth=1.6,
@@ -312,7 +331,7 @@ def _readings_after(run: Run, pulses: NDArray[np.int64], chosen: NDArray[np.bool
 
 def label_of(curve: Curve) -> str:
     """The state's name as it was given, with the sign for micro."""
-    return curve.label.replace("/um", "/µm")
+    return curve.label.replace("/um", "/µm").replace(" us", " µs")
 
 
 def _level(curve: Curve, at: float, length: float | None) -> str:

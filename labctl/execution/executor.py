@@ -195,6 +195,7 @@ class Executor:
 
     def _bias(self, op: o.Bias) -> Iterator[Event]:
         level = op.level.at(self._variables)
+        self._bench.true_extremes()
         ramp = abs(level) / op.ramp.at(self._variables) if op.ramp else 0.0
         done = self._bench.channel(op.source).bias(
             level,
@@ -214,6 +215,7 @@ class Executor:
             start=done.start - self._start,
             stop=done.stop - self._start,
             max_current=done.max_current,
+            true_extreme=self._bench.true_extremes().get(op.terminal, np.nan),
         )
         if not done.complete:
             raise StopRun(f"{self._where(op)}: the bias was aborted: {done.reason}")
@@ -221,6 +223,7 @@ class Executor:
     # --- readings -------------------------------------------------------------
 
     def _read(self, op: o.ReadResistance) -> Iterator[Event]:
+        self._bench.true_extremes()
         points = meters.resistance_points(self._bench, op, staircase(op, op.window.at(self._variables)))
         fit = fit_resistance(points.volts, points.amps, points.status)
         self._memory.keep(op.name, Reading(self._count, fit.resistance, points.flags | self._flags))
@@ -237,6 +240,7 @@ class Executor:
             residual=fit.residual,
             points=fit.points,
             v_max=float(np.max(np.abs(points.volts))),
+            true_extreme=self._bench.true_extremes().get(op.terminal, np.nan),
             range=points.range,
         )
 
@@ -262,7 +266,10 @@ class Executor:
     def _sweep(self, op: o.Sweep) -> Iterator[Event]:
         swept = op.stations[0].terminal
         held = {s.terminal: s.level.at(self._variables) for s in op.stations if s.level is not None}
-        curves = meters.sweep(self._bench, op, self._variables)
+        self._bench.true_extremes()
+        found = meters.sweep(self._bench, op, self._variables)
+        curves = dict(sorted(found.items(), key=lambda curve: curve[0] == swept))  # figures are of the response
+        extremes = self._bench.true_extremes()
         self._memory.keep_curves(op.name, self._count, curves)
         for terminal, points in curves.items():
             yield self._event(
@@ -274,6 +281,7 @@ class Executor:
                 terminal=swept,
                 measured=terminal,
                 points=len(points.set),
+                true_extreme=extremes.get(swept, np.nan),
                 bias=", ".join(f"{name}={units.text(level, 'V')}" for name, level in held.items()),
             )
 

@@ -34,7 +34,7 @@ class Memory:
         self._readings[name].append(reading)
 
     def keep_curves(self, name: str, event: int, curves: dict[str, Points]) -> None:
-        """The curves of a sweep, by measured terminal."""
+        """The curves of a sweep, by measured terminal; the one that figures are taken of comes first."""
         self._curves[name] = curves
         self.keep(name, Reading(event, np.nan, 0))
 
@@ -52,7 +52,7 @@ class Memory:
     def figure(self, condition: o.Condition, where: str) -> float:
         """The value that a condition is about: of a reading, its ratio to a reference, or a figure of a sweep.
 
-        'dI0' (A), 'peak_voltage' (V) and 'peak_current' (A) are those of the first terminal that the sweep measured.
+        'dI0' (A), 'peak_voltage' (V) and 'peak_current' (A) are those of the first of the sweep's curves.
         """
         reading = self.latest((condition.reading,), where)
         if condition.quantity != "value":

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from labctl.plan.plan import Plan
     from labctl.protocol import Protocol
 
-PACKAGES = ("labctl", "pyvisa", "pymeasure", "numpy", "scipy", "pandas", "h5py", "pydantic", "lupa")
+PACKAGES = (
+    "labctl", "pyvisa", "pymeasure", "numpy", "scipy", "pandas", "h5py", "pydantic", "pint", "ruamel.yaml", "lupa",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,7 @@ _KINDS: dict[str, dict[str, Column]] = {
         "residual": Column("f8", "A", "rms about the straight line"),
         "points": Column("i4"),
         "v_max": Column("f8", "V", "largest measured |V|"),
+        "true_extreme": Column("f8", "V", "simulated worst node voltage, NaN on hardware"),
         "range": Column("f8", "A"),
     },
     "current": {
@@ -206,6 +207,7 @@ _KINDS: dict[str, dict[str, Column]] = {
         "terminal": Column("str", "", "swept"),
         "measured": Column("str", "", "terminal measured"),
         "bias": Column("str", "", "levels held on other terminals"),
+        "true_extreme": Column("f8", "V", "simulated worst node voltage, NaN on hardware"),
         "points": Column("i4"),
     },
     "sample": {
@@ -251,5 +253,6 @@ _KINDS: dict[str, dict[str, Column]] = {
         "start": Column("f8", "s"),
         "stop": Column("f8", "s"),
         "max_current": Column("f8", "A"),
+        "true_extreme": Column("f8", "V", "simulated worst node voltage, NaN on hardware"),
     },
 }

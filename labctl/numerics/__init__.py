@@ -1,7 +1,7 @@
 """Pure array functions that execution and analysis share."""
 
 from labctl.numerics.crossing import Branches, branch_values, split_branches, value_at
-from labctl.numerics.local import Local, fit_local, nearest, noise_of
+from labctl.numerics.local import Local, fit_local, nearest, noise_near, noise_of
 from labctl.numerics.peak import Peak, find_peak
 from labctl.numerics.resistance import (
     COMPLIANCE,
@@ -34,6 +34,7 @@ __all__ = [
     "geometric_criterion",
     "is_spike",
     "nearest",
+    "noise_near",
     "noise_of",
     "spike_ratio",
     "split_branches",

@@ -89,3 +89,16 @@ def noise_of(x: ArrayLike, y: ArrayLike) -> tuple[float, int]:
     rest = ys[1:-1] - left * ys[:-2] - (1 - left) * ys[2:]
     variance = float(np.mean(rest**2 / (1 + left**2 + (1 - left) ** 2)))
     return math.sqrt(variance), max(1, round(rest.size * 18 / 35))
+
+
+def noise_near(x: ArrayLike, y: ArrayLike, at: float, each: int = 4) -> tuple[float, int]:
+    """Noise of the samples next to ``at``: residuals of a cubic through ``each`` of them on either side.
+
+    Returns its standard deviation and degrees of freedom; (NaN, 0) for fewer than six samples.
+    """
+    xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    near = nearest(xs, at, each)
+    if np.unique(xs[near]).size < 6:
+        return math.nan, 0
+    fit = fit_local(xs[near], ys[near], 3)
+    return fit.noise, fit.freedom

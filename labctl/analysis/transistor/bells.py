@@ -3,7 +3,8 @@
 The bell is a description: the curve of the model is wider on its left flank, and misses it by 3 % of the peak. Such
 misfit is no independent noise, so the intervals come from a covariance that counts correlated residuals in (W. K.
 Newey and K. D. West, Econometrica 55, 703, 1987; bandwidth and degrees of freedom after E. Lazarus et al., J. Bus.
-Econ. Stat. 36, 541, 2018).
+Econ. Stat. 36, 541, 2018), or from that of independent ones where it is larger: few points carry the flanks, so the
+former alone holds a centre in white noise only 77 times in 100.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def _no_bell(why: str) -> Bell:
 
 
 def _errors(jacobian: Floats, residuals: Floats) -> tuple[Floats, float]:
-    """Standard errors, Bartlett weights over 1.3 sqrt(n) lags, and degrees of freedom."""
+    """Standard errors, the larger of those with Bartlett weights over 1.3 sqrt(n) lags and plain ones; freedom."""
     n, parameters = jacobian.shape
     lags = max(1, round(1.3 * math.sqrt(n)))
     scores = jacobian * residuals[:, None]
@@ -97,8 +98,9 @@ def _errors(jacobian: Floats, residuals: Floats) -> tuple[Floats, float]:
         cross = scores[lag:].T @ scores[:-lag]
         meat += (1 - lag / lags) * (cross + cross.T)
     bread = np.linalg.pinv(jacobian.T @ jacobian)
-    covariance = bread @ meat @ bread * n / (n - parameters)
-    return np.sqrt(np.maximum(np.diag(covariance), 0.0)), max(1.0, 1.5 * n / lags)
+    plain = np.diag(bread) * float(residuals @ residuals) / (n - parameters)
+    correlated = np.diag(bread @ meat @ bread) * n / (n - parameters)
+    return np.sqrt(np.maximum(plain, correlated)), max(1.0, 1.5 * n / lags)
 
 
 def bell(run: Run, request: Mapping[str, Any]) -> list[Result]:

@@ -23,9 +23,8 @@ from labctl.analysis.transistor.nulls import null_of
 from labctl.analysis.transistor.sweeps import Branch, SweepGroup, sweep_groups
 from labctl.analysis.transistor.tops import METHOD_REPEATS, combined
 from labctl.analysis.trials import Group
-from labctl.numerics import fit_local, nearest, value_at
+from labctl.numerics import nearest, noise_near, value_at
 
-NEIGHBOURS = 4  #: samples on either side whose residuals tell the noise
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 METHOD = "linear interpolation of each branch, Student interval from the residuals of a local cubic"
@@ -54,12 +53,8 @@ def branch_at(branch: Branch, at: float, confidence: float) -> Estimate:
     low, high = float(branch.x[around].min()), float(branch.x[around].max())
     exact = bool(np.any(branch.x[around] == at))
     share = 0.0 if exact or high == low else (at - low) / (high - low)
-    near = nearest(branch.x, at, NEIGHBOURS)
-    if near.size < NEIGHBOURS + 2:
-        return Estimate(value, math.nan, math.nan)
-    fit = fit_local(branch.x[near], branch.y[near], 3)
-    t = float(student_quantile(0.5 + confidence / 2, fit.freedom))
-    half = t * fit.noise * math.hypot(share, 1 - share)
+    noise, freedom = noise_near(branch.x, branch.y, at)
+    half = float(student_quantile(0.5 + confidence / 2, freedom)) * noise * math.hypot(share, 1 - share)
     return Estimate(value, value - half, value + half)
 
 

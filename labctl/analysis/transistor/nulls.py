@@ -53,7 +53,7 @@ def null_of(x: Sequence[float], estimates: Sequence[Estimate]) -> Null:
     place = _zero(course.u, course.value)
     if place is None:
         beyond = bool(course.value[-1] > 0)
-        end = float(np.exp(u[-1] if beyond else u[0]))
+        end = float(max(x) if beyond else min(x))
         bound = Estimate(math.nan, end, math.inf) if beyond else Estimate(math.nan, 0.0, end)
         return Null(bound, "dI0 keeps its sign over the whole range")
     low, high = (_zero(course.u, course.value + side * course.half) for side in (-1, 1))

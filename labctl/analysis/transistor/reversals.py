@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 BLOCKS = 32  #: longer series are averaged to blocks of n // 32 values, to see slow changes in noise
-DRAWS = 4999
+DRAWS = 1999
 
 
 @dataclass(frozen=True, slots=True)

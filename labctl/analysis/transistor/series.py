@@ -123,12 +123,13 @@ def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | No
 
 
 def _points(trace: Mapping[str, Any]) -> tuple[Floats, Floats]:
-    """Times, to 1e-9 of the record's length so that repeats fall together, and currents that no range cut."""
+    """Times, rounded to 1e-9 of the record so that repeats fall together, and currents that no range cut."""
     time, current = (np.asarray(trace[key], np.float64) for key in ("time", "current"))
     status = np.broadcast_to(np.asarray(trace.get("status", 0), np.int64), time.shape)
     good = (status & 3 == 0) & (np.abs(current) < 1e30)
-    grain = float(np.ptp(time)) * 1e-9 if time.size > 1 else 0.0
-    return (np.round(time / grain) * grain if grain else time)[good], current[good]
+    span = float(np.ptp(time)) if time.size else 0.0
+    digits = 9 - math.floor(math.log10(span)) if span > 0 else 15
+    return np.round(time, digits)[good], current[good]
 
 
 def _joined(parts: list[Series]) -> list[Series]:

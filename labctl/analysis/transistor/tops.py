@@ -18,7 +18,7 @@ from labctl.analysis.runs import Run
 from labctl.analysis.shift import ratio
 from labctl.analysis.transistor.sweeps import Branch, Sweep, SweepGroup, sweep_groups
 from labctl.analysis.trials import Group
-from labctl.numerics import find_peak, find_vertex, noise_of
+from labctl.numerics import Vertex, find_peak, find_vertex, noise_near, noise_of
 from labctl.numerics.vertex import ABOVE
 
 Floats = NDArray[np.float64]
@@ -26,8 +26,8 @@ Floats = NDArray[np.float64]
 END_SAMPLES = 4  #: samples averaged at an end of a curve
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
 _METHODS = {
-    "quartic": f"vertex of a quartic through the samples above {ABOVE:.0%} of the global maximum, least squares, "
-    "Student interval from its residuals",
+    "quartic": f"vertex of a quartic through the samples above {ABOVE:.0%} of the global maximum, least squares; "
+    "from its residuals the places where the slope may be zero (Fieller) and Student's interval of the height",
     "parabola": "parabola through the top three samples; bounds: the samples beside the largest one",
     "edge": "largest sample: a bound",
 }
@@ -72,11 +72,11 @@ def find_top(branch: Branch, confidence: float) -> Top:
     voltage = Estimate(vertex.x, vertex.left, vertex.right)
     if vertex.method == "quartic":
         t = float(student_quantile(0.5 + confidence / 2, vertex.freedom))
-        voltage, current = _about(vertex.x, t * vertex.x_stderr), _about(vertex.y, t * vertex.y_stderr)
+        voltage, current = Estimate(vertex.x, *vertex.x_ends(t)), _about(vertex.y, t * vertex.y_stderr)
     return Top(
         voltage,
         current,
-        _half_width(branch, vertex.x, vertex.y, confidence),
+        _half_width(branch, vertex, confidence),
         _on_off(branch, current, confidence),
         vertex.points,
         vertex.method,
@@ -103,24 +103,26 @@ def _hidden(branch: Branch, height: float) -> bool:
     return bool(beside.any())
 
 
-def _half_width(branch: Branch, place: float, height: float, confidence: float) -> Estimate:
-    """Distance of the nearest points at half of the peak on both sides, interpolated; noise over the slope there."""
+def _half_width(branch: Branch, vertex: Vertex, confidence: float) -> Estimate:
+    """Distance of the nearest points at half of the peak on both sides, interpolated; errors of samples and of peak."""
     order = np.argsort(branch.x, kind="stable")
     x, y = branch.x[order], branch.y[order]
-    noise, freedom = noise_of(x, y)
-    ends, variance = [], 0.0
+    half = vertex.y / 2
+    ends, variance, tilt, freedom = [], 0.0, 0.0, 0
     for side in (-1, 1):
-        beyond = np.flatnonzero((y < height / 2) & (side * (x - place) > 0))
+        beyond = np.flatnonzero((y < half) & (side * (x - vertex.x) > 0))
         if not beyond.size:
             return _NOTHING
         outer = int(beyond[-1] if side < 0 else beyond[0])
         inner = outer - side
         slope = (y[inner] - y[outer]) / (x[inner] - x[outer])
-        share = (height / 2 - y[outer]) / (y[inner] - y[outer])
-        ends.append(x[outer] + share * (x[inner] - x[outer]))
+        share = (half - y[outer]) / (y[inner] - y[outer])
+        ends.append(float(x[outer] + share * (x[inner] - x[outer])))
+        noise, known = noise_near(x, y, ends[-1])
         variance += (share**2 + (1 - share) ** 2) * (noise / slope) ** 2
-    half = float(student_quantile(0.5 + confidence / 2, freedom)) * math.sqrt(variance)
-    return _about(float(ends[1] - ends[0]), half)
+        tilt, freedom = tilt + abs(1 / slope), freedom + known
+    variance += (tilt * vertex.y_stderr / 2) ** 2
+    return _about(ends[1] - ends[0], float(student_quantile(0.5 + confidence / 2, freedom)) * math.sqrt(variance))
 
 
 def _on_off(branch: Branch, current: Estimate, confidence: float) -> Estimate:
@@ -190,17 +192,21 @@ def combined(estimates: Iterable[Estimate], confidence: float) -> Estimate:
 
 
 def largest(sweeps: Iterable[Sweep], confidence: float) -> Estimate:
-    """Largest magnitude of the current of a curve, bounded at all its samples at once for the noise on them."""
+    """Largest magnitude of the current of a curve, bounded at all its samples at once for the noise on them.
+
+    The noise is that of the whole curve or that next to the largest sample, whichever is larger: flicker grows with
+    the current.
+    """
     found = []
     for sweep in sweeps:
         branches = [branch for branch in sweep.branches if branch.y.size]
         if not branches:
             continue
-        noises = [noise_of(branch.x, branch.y) for branch in branches]
-        noise = max(value for value, _ in noises)
-        freedom, samples = sum(n for _, n in noises), sum(branch.y.size for branch in branches)
-        top = max(float(np.abs(branch.y).max()) for branch in branches)
-        tail = (1 - confidence) / 2
+        heights = [float(np.abs(branch.y).max()) for branch in branches]
+        top, highest = max(heights), branches[int(np.argmax(heights))]
+        place = float(highest.x[np.argmax(np.abs(highest.y))])
+        noise, freedom = max(noise_of(highest.x, highest.y), noise_near(highest.x, highest.y, place))
+        tail, samples = (1 - confidence) / 2, sum(branch.y.size for branch in branches)
         below = noise * float(student_quantile(1 - tail / samples, freedom))  # which sample is largest, noise decides
         above = noise * float(student_quantile(1 - tail, freedom))
         found.append(Estimate(top, max(top - below, 0.0), top + above))

@@ -104,7 +104,7 @@ def _maximum(
         top = find_vertex(np.log(series.x[positive]), series.y[positive])
         if top.method == "quartic":
             t = float(student_quantile(0.5 + confidence / 2, top.freedom))
-            ends = (math.exp(top.x + side * t * top.x_stderr) for side in (-1, 1))
+            ends = (math.exp(end) for end in top.x_ends(t))
             return Estimate(math.exp(top.x), *ends), _about(top.y, t * top.y_stderr)
     best = level.size - 1 if shape == RISES else int(np.argmax(level))
     reach = normal_quantile(1 - (1 - confidence) / level.size) * np.hypot(blocks.sigma, error[best])
@@ -125,32 +125,25 @@ def train_response(run: Run, request: Mapping[str, Any]) -> list[Result]:
     found = need(series_of(run, request["of"], request.get("per") or (), request.get("over")), request["of"])
     for series in found:
         r = respond(series, confidence)
-        make = Maker(run, series.group, series.y.size, _averaged(series, r.blocks))
+        make = Maker(run, series.group, series.y.size, f"mean of {series.repeats} series" if series.repeats > 1 else "")
         noise = NOISE[series.noise]
         chances = f"chance of the rise in noise {r.found.rise_p:.2g}, of the fall {r.found.fall_p:.2g}"
         verdict = {RISES: 1.0, FALLS: -1.0}.get(r.shape, 0.0)
+        ends = f"mean of {r.blocks.size} values" if r.blocks.size > 1 else "value"
         turning = (
             f"if it turns, vertex of a quartic in the logarithm; else largest level (isotonic regression); {noise}"
         )
         results += [
             make("train_monotonic", Estimate(verdict, math.nan, math.nan), "", METHOD_TEST, f"{r.words}; {chances}"),
-            make("train_change", r.change, "A", f"last minus first value; {noise}", confidence=confidence),
+            make("train_change", r.change, "A", f"last minus first {ends}; {noise}", confidence=confidence),
             make("train_maximum", r.maximum, "A", turning, confidence=confidence),
             make("train_maximum_at", r.place, series.unit, turning, confidence=confidence),
             make(
                 "train_end_over_maximum",
                 r.end_over_maximum,
                 "",
-                f"last over largest value; {noise}",
+                f"last over largest level; {noise}",
                 confidence=confidence,
             ),
         ]
     return results
-
-
-def _averaged(series: Series, blocks: Blocks) -> str:
-    words = (
-        f"mean of {series.repeats} series" if series.repeats > 1 else "",
-        f"first and last: means of {blocks.size} values" if blocks.size > 1 else "",
-    )
-    return "; ".join(filter(None, words))

@@ -58,6 +58,11 @@ def _checks(at: bytes, trials: bytes, spikes: bytes) -> Goodness:
     return goodness(fit_psychometric(*(np.frombuffer(counts) for counts in (at, trials, spikes))))
 
 
+def forget() -> None:
+    """Drop what is kept of earlier curves."""
+    _checks.cache_clear()
+
+
 def curves(run: Run, request: Mapping[str, Any]) -> list[Curve]:
     """Curves that a request asks for (``of``, ``over``, ``per``); groups without any usable trial included."""
     rows = trials(run, request.get("of") or "spike", request.get("over"))

@@ -28,7 +28,7 @@ from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, r
 Floats = NDArray[np.float64]
 
 METHOD = "hierarchical logistic model of all counts, restricted likelihood"
-_PLACES = 401  #: grid of thresholds
+_PLACES = 301  #: grid of thresholds
 _MEANS = 61  #: grid of the mean
 _SPREADS = 25  #: grid of each standard deviation
 _SLOPES = 24  #: grid of slopes
@@ -141,8 +141,7 @@ def fit_hierarchy(curves: Sequence[Counts], level: float = 0.5, confidence: floa
     for number, curve in enumerate(curves):
         devices.setdefault(curve.device, []).append(number)
     groups = list(devices.values())
-    places = _places(curves)
-    likelihoods = np.stack([_likelihood(places, curve, level) for curve in curves])
+    places, likelihoods = _grid(curves, level)
     guess = (likelihoods @ places) / likelihoods.sum(axis=1)
     own = np.sqrt(np.maximum((likelihoods @ places**2) / likelihoods.sum(axis=1) - guess**2, 0))
     largest = 8 * max(float(np.std(guess)), float(np.median(own)), float(places[1] - places[0]))
@@ -171,11 +170,15 @@ def fit_hierarchy(curves: Sequence[Counts], level: float = 0.5, confidence: floa
     )
 
 
-def _places(curves: Sequence[Counts]) -> Floats:
-    """Grid of thresholds: the tested range and half of it on either side."""
+def _grid(curves: Sequence[Counts], level: float) -> tuple[Floats, Floats]:
+    """Grid of thresholds around all that is likely, and each curve's likelihood on it, shape (curves, places)."""
     low, high = min(min(c.at) for c in curves), max(max(c.at) for c in curves)
-    span = high - low
-    return np.linspace(low - span / 2, high + span / 2, _PLACES)
+    for _ in range(2):  # half as much on either side: first of what was tested, then of what is likely
+        places = np.linspace(low - (high - low) / 2, high + (high - low) / 2, _PLACES)
+        likelihoods = np.stack([_likelihood(places, curve, level) for curve in curves])
+        likely = places[(likelihoods > 1e-6).any(axis=0)]
+        low, high = float(likely[0]), float(likely[-1])
+    return places, likelihoods
 
 
 def _likelihood(places: Floats, curve: Counts, level: float) -> Floats:
@@ -243,22 +246,14 @@ class _Search:
 
 
 def _kernel(places: Floats, means: Floats, sd: float) -> Floats:
-    """Chance of a place given the mean: normal, over cells around the places. Shape (places, means).
+    """Chance of each place given the mean, normal; shape (places, means).
 
-    Cells as wide as the grid keep sd = 0 exact: linear interpolation between the two nearest places.
+    Deviations below 0.7 of the grid's step, far below the error of a curve, count as that: the sum stays smooth.
     """
-    from scipy.special import ndtr
-
     step = places[1] - places[0]
+    width = max(sd / step, 0.7)
     apart = (places[:, None] - means) / step
-    if sd < 1e-3 * step:
-        return np.asarray(np.maximum(1 - np.abs(apart), 0.0))
-    width = sd / step
-
-    def twice(u: Floats) -> Floats:  # second integral of the normal density
-        return np.asarray(u * ndtr(u / width) + width * np.exp(-0.5 * (u / width) ** 2) / math.sqrt(2 * math.pi))
-
-    return np.asarray(twice(apart + 1) - 2 * twice(apart) + twice(apart - 1))
+    return np.asarray(np.exp(-0.5 * (apart / width) ** 2) / (width * math.sqrt(2 * math.pi)))
 
 
 def _closing_in(search: _Search, largest: float, known: tuple[bool, bool]) -> tuple[list[Floats], Floats]:

@@ -65,7 +65,8 @@ class Task:
 
 
 def analyze_file(path: str, task: Task) -> Analysed:
-    """Results of one file, or why there are none."""
+    """Results of one file, or why there are none; nothing is kept for the next one."""
+    from labctl.analysis.curves import forget
     from labctl.analysis.hierarchy import counts_of
     from labctl.store import load_run
     from labctl.store.errors import StoreError
@@ -85,6 +86,8 @@ def analyze_file(path: str, task: Task) -> Analysed:
         # one strange file of thousands must not cost the others; alone it would be a traceback
         what = f"{path}: the analysis failed: {type(error).__name__}: {error}"
         return Analysed(path, problem=what, hint="a mistake in labctl: please report it with the file", exit_code=1)
+    finally:
+        forget()
 
 
 def analyze_many(
@@ -197,7 +200,7 @@ def _on_cluster(names: Sequence[str], task: Task, scheduler: str) -> Iterator[tu
         # not pure: the same file may have changed since an earlier call
         places = {client.submit(analyze_batch, batch, task, pure=False): start for start, batch in _batches(names)}
         try:
-            for future in distributed.as_completed(places):
+            for future in distributed.as_completed(places, loop=client.loop):
                 yield places[future], future.result()
         except distributed.scheduler.KilledWorker as error:
             raise ClusterError(

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from labctl.analysis import Result, analyze_run
+from labctl.analysis import Result
+from labctl.analysis.runs import run_name
+from labctl.analysis.second_look import SecondLook, Seen, analyze_seen, beside
 from labctl.report.figures import figures_for
 from labctl.report.numbers import abscissa, shown
 from labctl.report.style import styled
 from labctl.report.tables import run_facts
+from labctl.report.warnings import warnings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,30 +25,54 @@ if TYPE_CHECKING:
     from labctl.store import Run
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; break-after: avoid; }
 .simulated { background: #D55E00; color: white; padding: .3rem .7rem; font-weight: bold; letter-spacing: .05em; }
 .warning { border-left: 4px solid #D55E00; padding: .2rem .8rem; background: #fdf1e7; margin: .3rem 0; }
-table { border-collapse: collapse; font-size: .85rem; width: 100%; }
-th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+table { border-collapse: collapse; font-size: .85rem; } table.wide { width: 100%; }
+th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.words { font-size: .78rem; color: #555; } tr { break-inside: avoid; }
+.columns { columns: 2; column-gap: 2rem; } .columns table { font-size: .78rem; width: 100%; }
+.columns div { break-inside: avoid; } h3 { font-size: .9rem; margin: .8rem 0 .2rem; }
 figure { margin: 1rem 0; break-inside: avoid; } figure img { max-width: 100%; } figcaption { font-size: .85rem; }
-pre { background: #f5f5f5; padding: .7rem; overflow-x: auto; font-size: .8rem; white-space: pre-wrap; }
+pre { background: #f5f5f5; padding: .7rem; overflow-x: auto; font-size: .78rem; white-space: pre-wrap; }
+summary { cursor: pointer; font-weight: bold; margin: .5rem 0; } td.words, table.facts td { overflow-wrap: anywhere; }
 section.run { break-before: page; } section.run:first-of-type { break-before: auto; }
-@media print { body { max-width: none; margin: 0; } .simulated { print-color-adjust: exact; } }
+@page { margin: 15mm; }
+@media print {
+  body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } .simulated { print-color-adjust: exact; }
+  thead { display: table-header-group; } pre { overflow: visible; }
+}
 """
 
+#: what the figures show, by the beginning of their names
+_CAPTIONS = {
+    "2A": "Resistance after each pulse at the level that spikes most like a coin; spikes marked",
+    "2B": "Spiking probability against pulse level, 95 % score intervals, fit with its likelihood-ratio band",
+    "2C": "Spiking probability before and after pulses without reset",
+    "2D": "Spiking probability of each state at the same level",
+    "2E": "Spiking probability of each state, with fits",
+    "2F": "Threshold of each state with its interval",
+    "reset_calibration": "Share of successful resets against the level of the reset pulse",
+    "width_dependence": "Half-spiking voltage against pulse width",
+    "endurance": "Resistances over the cycles of the run",
+    "current_voltage": "Measured current against measured voltage",
+    "readings": "Every resistance reading in order of time",
+}
 
-def write_report(runs: Sequence[str | Path], out: str | Path | None = None) -> Path:
+
+def write_report(runs: Sequence[str | Path], out: str | Path | None = None, look: SecondLook | None = None) -> Path:
     """Write the page and return its path: ``out``, or beside the first run with the ending ``.html``.
 
+    ``look``: another spike criterion or exclusions; the page says so.
     Raises ``RunFileError`` for a file that is no good run, ``StorageError`` if the page cannot be written.
     """
     from labctl.store import StorageError, load_run
 
     loaded = [load_run(path) for path in runs]
     target = Path(out) if out is not None else Path(runs[0]).with_suffix(".html")
-    text = report_page(loaded)
+    text = report_page(loaded, look)
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -57,10 +82,10 @@ def write_report(runs: Sequence[str | Path], out: str | Path | None = None) -> P
     return target
 
 
-def report_page(runs: Sequence[Run]) -> str:
+def report_page(runs: Sequence[Run], look: SecondLook | None = None) -> str:
     """The page's text."""
     title = runs[0].meta["title"] if len(runs) == 1 else f"{len(runs)} runs"
-    body = "\n".join(f'<section class="run">\n{_section(run)}\n</section>' for run in runs)
+    body = "\n".join(f'<section class="run">\n{_section(run, look)}\n</section>' for run in runs)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_text(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n</head>\n'
@@ -68,20 +93,32 @@ def report_page(runs: Sequence[Run]) -> str:
     )
 
 
-def _section(run: Run) -> str:
-    facts, results = run_facts(run), analyze_run(run)
+def _section(original: Run, look: SecondLook | None) -> str:
+    run: Any = Seen(original, look) if look else original
+    facts, results = run_facts(run), analyze_seen(original, look or SecondLook())
+    told = warnings(run, results)
+    single = [r for r in results if not math.isfinite(r.at)]
     parts = [
         f"<h1>{_text(facts['title'])}</h1>",
         '<p><span class="simulated">SIMULATED</span> no instrument was driven</p>' if facts["simulated"] else "",
         f"<p>{_text(_summary(facts))}</p>",
-        *(f'<p class="warning">{_text(warning)}</p>' for warning in warnings(run, results)),
+        f"<p>{_text(facts['note'])}</p>" if facts["note"] else "",
+        *(f'<p class="warning">{_text(warning)}</p>' for warning in told),
+        "" if told else "<p>No warnings: no flags, no failed reset, no drift.</p>",
         "<h2>Results</h2>",
-        _results(results) if results else "<p>The protocol asks for no result.</p>",
+        _results(single) if single else "",
+        "" if results else "<p>The protocol asks for no result.</p>",
         "<h2>Figures</h2>",
         *(_figure(name, figure) for name, figure in figures_for(run, results).items()),
+        _point_by_point(results),
+        "<h2>What was run</h2>",
+        _parameters(run),
+        _folded("Steps of the plan", "\n".join(map(str, run.meta.get("nodes") or ()))),
+        _folded("Protocol", str(run.meta["protocol"])),
         "<h2>Provenance</h2>",
         _facts(facts),
-        _folded("Protocol", str(run.meta["protocol"])),
+        _settings(run),
+        _kept_looks(original),
         _folded("Bench", str(run.meta["bench"])),
     ]
     return "\n".join(filter(None, parts))
@@ -95,47 +132,97 @@ def _summary(facts: Mapping[str, Any]) -> str:
     return f"Device {device}, started {facts['started']}{who}. Ended: {facts['status']}{reason}."
 
 
-def warnings(run: Run, results: Sequence[Result]) -> list[str]:
-    """What a reader must know before using the numbers."""
-    from labctl.store import Flags, describe
-
-    found = []
-    if run.meta["status"] != "complete":
-        found.append(f"The run is not complete: {run.meta['status']}. {run.meta['reason']}".strip())
-    for kind, table in run.tables.items():
-        if not len(table):
-            continue
-        flags = table["flags"].to_numpy(np.int64)
-        for flag in Flags:
-            if count := int((flags & flag > 0).sum()):
-                found.append(f"{count} of {len(table)} rows of kind {kind}: {describe(flag)}.")
-    told = dict.fromkeys(f"{r.quantity}, {r.state}: {r.note}" for r in results if r.note and not _harmless(r))
-    return found + list(told)
-
-
-def _harmless(result: Result) -> bool:
-    """A note that is information only: a value with a closed interval and nothing left out."""
-    closed = math.isfinite(result.value) and not (math.isinf(result.low) or math.isinf(result.high))
-    return closed and not result.left_out and "p = " not in result.note
-
-
 def _results(results: Iterable[Result]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("quantity", "state", "at", "value", "interval", "n", "method"))
-    return f"<table>\n<tr>{head}</tr>\n{''.join(map(_row, results))}</table>"
+    names = ("quantity", "state", "value", "interval", "n")
+    head = "".join(f"<th{_NUMBER if name in ('value', 'interval', 'n') else ''}>{name}</th>" for name in names)
+    rows = "".join(map(_row, results))
+    return (
+        f'<table class="wide">\n<thead><tr>{head}<th>method and notes</th></tr></thead>\n<tbody>{rows}</tbody></table>'
+    )
+
+
+_NUMBER = ' class="number"'
 
 
 def _row(result: Result) -> str:
+    words = "; ".join(filter(None, (result.method, result.note)))
+    numbers = "".join(f"<td{_NUMBER}>{_text(cell)}</td>" for cell in (*_value_and_interval(result), str(result.n)))
+    return (
+        f"<tr><td>{_text(result.quantity)}</td><td>{_text(result.state)}</td>{numbers}"
+        f'<td class="words">{_text(words)}</td></tr>\n'
+    )
+
+
+def _value_and_interval(result: Result) -> tuple[str, str]:
     text = shown(result)
     value = f"{text.value} {text.unit}" if math.isfinite(result.value) else "–"
-    interval = ""
-    if not (math.isnan(result.low) and math.isnan(result.high)):
-        share = f", {result.confidence:.0%}" if math.isfinite(result.confidence) else ", bounds"
-        unit = "" if math.isfinite(result.value) else f" {text.unit}"
-        interval = f"{text.low} to {text.high}{unit}{share}"
-    words = "; ".join(filter(None, (result.method, result.note)))
-    cells = (abscissa(result), value, interval, str(result.n))
-    numbers = "".join(f'<td class="number">{_text(cell)}</td>' for cell in cells)
-    return f"<tr><td>{_text(result.quantity)}</td><td>{_text(result.state)}</td>{numbers}<td>{_text(words)}</td></tr>\n"
+    if math.isnan(result.low) and math.isnan(result.high):
+        return value, ""
+    share = f", {result.confidence:.0%}" if math.isfinite(result.confidence) else ", bounds"
+    unit = "" if math.isfinite(result.value) else f" {text.unit}"
+    return value, f"{text.low} to {text.high}{unit}{share}"
+
+
+def _point_by_point(results: Iterable[Result]) -> str:
+    """Results that belong to an abscissa: one small table per quantity and state, in two columns."""
+    tables: dict[tuple[str, str, str], list[Result]] = {}
+    for result in results:
+        if math.isfinite(result.at):
+            tables.setdefault((result.quantity, result.state, result.method), []).append(result)
+    parts = []
+    for (quantity, state, method), members in tables.items():
+        rows = ""
+        for member in members:
+            cells = (abscissa(member), *_value_and_interval(member), str(member.n))
+            first, *rest = (_text(cell) for cell in cells)
+            rows += f"<tr><td>{first}</td>{''.join(f'<td{_NUMBER}>{cell}</td>' for cell in rest)}</tr>\n"
+        head = f"<tr><th>at</th>{''.join(f'<th{_NUMBER}>{name}</th>' for name in ('value', 'interval', 'n'))}</tr>"
+        name = ", ".join(filter(None, (quantity, state)))
+        parts.append(
+            f"<div><h3>{_text(name)}</h3><table><thead>{head}</thead>\n<tbody>{rows}</tbody></table>"
+            f"<p>{_text(method)}</p></div>"
+        )
+    return f'<h2>Point by point</h2>\n<div class="columns">{"".join(parts)}</div>' if parts else ""
+
+
+def _parameters(run: Run) -> str:
+    """Parameters of the protocol as they were in this run."""
+    resolved = run.meta.get("resolved") or {}
+    found = resolved.get("parameters") if isinstance(resolved, Mapping) else None
+    if not found:
+        return ""
+    return _facts({name: _quantity(value) for name, value in found.items()})
+
+
+def _quantity(value: Any) -> str:
+    if isinstance(value, Mapping) and "value" in value:
+        return _quantity(value["value"]) if "unit" not in value else f"{_plain(value['value'])} {value['unit']}".strip()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_quantity, value))
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _settings(run: Run) -> str:
+    """Instrument settings before and after, those that the run changed first."""
+    lines = []
+    for name, entry in run.meta["instruments"].items():
+        before, after = entry.get("settings") or {}, (entry.get("after") or {}).get("settings") or {}
+        changed = [key for key in before if key in after and after[key] != before[key]]
+        lines += [f"{name} {key}: {before[key]} -> {after[key]}" for key in changed]
+        lines += [f"{name} {key}: {value}" for key, value in before.items() if key not in changed]
+    return _folded("Instrument settings before and after", "\n".join(lines))
+
+
+def _kept_looks(run: Run) -> str:
+    """Second looks that are kept beside the run."""
+    path = beside(run)
+    if not run_name(run) or not path.exists():
+        return ""
+    return _folded(f"Second looks kept in {path.name}", path.read_text(encoding="utf-8"))
 
 
 def _figure(name: str, figure: Figure) -> str:
@@ -143,7 +230,8 @@ def _figure(name: str, figure: Figure) -> str:
     with styled():
         figure.savefig(buffer, format="png", dpi=150)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    caption = _text(name.replace("_", " "))
+    known = next((text for start, text in _CAPTIONS.items() if name.startswith(start)), "")
+    caption = _text(f"{name.replace('_', ' ')}: {known}" if known else name.replace("_", " "))
     return (
         f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
     )
@@ -151,7 +239,7 @@ def _figure(name: str, figure: Figure) -> str:
 
 def _facts(facts: Mapping[str, Any]) -> str:
     rows = "".join(f"<tr><th>{_text(key)}</th><td>{_value(value)}</td></tr>\n" for key, value in facts.items())
-    return f"<table>{rows}</table>"
+    return f'<table class="facts"><tbody>{rows}</tbody></table>'
 
 
 def _value(value: Any) -> str:

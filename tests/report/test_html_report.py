@@ -8,7 +8,8 @@ import pytest
 from fake_run import FakeRun, Neuron, probability_run, trial
 
 from labctl.analysis import analyze_run
-from labctl.report.html import report_page, warnings
+from labctl.report.html import report_page
+from labctl.report.warnings import warnings
 
 FACTS = {
     "title": "P(V) <per> state", "status": "complete", "reason": "", "simulated": True, "note": "", "seed": 1,

@@ -141,13 +141,19 @@ class B1530AChannel:
         self._unit.hold(self._number, level)
 
     def prepare_record(
-        self, level: float, duration: float, interval: float, window: float, full_scale: float | None = None
+        self,
+        level: float,
+        duration: float,
+        interval: float,
+        window: float,
+        full_scale: float | None = None,
+        start: float = 0.0,
     ) -> int:
         """Prepare the channel to hold ``level`` (V) and record its current while the other channels play.
 
         Args:
             duration: s. interval: s from reading to reading. window: s over which a reading is averaged.
-            full_scale: A, range of the meter; its most sensitive one by default.
+            full_scale: A, range of the meter; its most sensitive one by default. start: s, of the first reading.
 
         Returns the number of readings.
 
@@ -155,11 +161,12 @@ class B1530AChannel:
             SettingError: refused by the limits, before anything is sent. WgfmuError.
         """
         within("level", level, self._low, self._high, "V")
-        points = int(duration / interval + 1e-9)
+        start = round(start / limits.TIME_GRID) * limits.TIME_GRID
+        points = int((duration - start) / interval + 1e-6)
         if points < 1:
-            raise SettingError(f"a record of {duration:g} s holds no reading every {interval:g} s")
+            raise SettingError(f"a record of {duration - start:g} s holds no reading every {interval:g} s")
         constant = Pattern.constant("record" + self.id, level, duration)
-        pattern = constant.measured(Window("window", 0.0, points, interval, window))
+        pattern = constant.measured(Window("window", start, points, interval, window))
         program = Program(((pattern, 1),), "current", full_scale or min(r.full_scale for r in limits.CURRENT_RANGES))
         check(program, self.allow_fast_edges)
         self._unit.prepare(self._number, program, self.allow_fast_edges)

@@ -296,7 +296,8 @@ class Executor:
             channel = self._bench.channel(pulses.source)
             channel.output(True)
             self._bench.true_extremes()
-            found = meters.record_during(self._bench, op, channel.burst_duration, self._variables)
+            waits = sum(w.duration.at(self._variables) for w in op.body if isinstance(w, o.Wait))
+            found = meters.record_during(self._bench, op, programmed.duration + waits, self._variables)
             yield self._pulse_event(pulses, programmed)
         for terminal, points in found.items():
             yield self._event(

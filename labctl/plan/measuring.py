@@ -89,10 +89,12 @@ class Measuring:
         ops, stations = self._stations(
             step, node, step.current, step.bias, dict.fromkeys(step.current, compliance), unit=unit
         )
-        record = o.Record(
-            node, step.label, stations, interval, window, self._values.optional(step.duration), tuple(pulses)
-        )
-        switching = [op for op in body if not isinstance(op, o.Pulses)]
+        played = tuple(op for op in body if isinstance(op, o.Pulses | o.Wait))
+        if pulses and played[0] is not pulses[0]:
+            raise PlanError("a record begins with its pulses", str(step.where), "wait before the record, or after the pulses")
+        duration, last = self._values.optional(step.duration), self._values.optional(step.last)
+        record = o.Record(node, step.label, stations, interval, window, duration, played, last)
+        switching = [op for op in body if op not in played]
         return [*switching, *ops, record]
 
     # --- stations -------------------------------------------------------------

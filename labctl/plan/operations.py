@@ -204,7 +204,10 @@ class Sweep(Op):
 
 @dataclass(frozen=True, slots=True)
 class Record(Op):
-    """Currents against time: for ``duration`` s by SMUs, or by the fast unit while the pulses of ``body`` play."""
+    """Currents against time: for ``duration`` s by SMUs, or by the fast unit while the pulses of ``body`` play.
+
+    Waits of the body prolong the record behind the pulses; ``last`` (s) keeps only its end.
+    """
 
     name: str
     stations: tuple[Station, ...]
@@ -212,6 +215,7 @@ class Record(Op):
     window: float
     duration: Value | None
     body: tuple[Op, ...] = ()
+    last: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)

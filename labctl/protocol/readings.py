@@ -109,7 +109,8 @@ class Sample(Step):
     window: Duration | None = given(None, "averaging window of a sample; the interval if left out")
     bias: Levels = given({}, "terminal -> level held meanwhile")
     duration: Duration | None = given(None, "how long", alias="for")
-    during: Steps = given((), "steps during which it records, instead of a time")
+    during: Steps = given((), "steps during which it records, instead of a time: a train, then a wait if need be")
+    last: Duration | None = given(None, "record only so long, at the end of the steps")
     range: Range = given("auto", "current range")
     compliance: Current | None = given(None, "current limit")
     label: Name = given("sample", "name of the record in the data", alias="as")
@@ -118,4 +119,6 @@ class Sample(Step):
     def _for_or_during(self) -> Sample:
         if (self.duration is None) == (not self.during):
             raise ValueError("give 'for', a time, or 'during', a list of steps")
+        if self.last is not None and not self.during:
+            raise ValueError("'last' goes with 'during'")
         return self

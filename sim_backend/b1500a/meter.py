@@ -196,12 +196,11 @@ class Meter:
                 break
             risen = target > self._range
             self._range = target
-            current = self._smu.port.current()
             pause = self._options.range_time
             if wait and self._step(lowest, top) is None:  # the last change is waited for
                 pause += self._settling(target) * self._setup().waits[2][0] * self._options.built_in_wait
             yield pause
-            self._ammeter.settle(current, self._clock.now)
+            self._ammeter.settle(self._smu.port.current(), self._clock.now)
         return self._range, fixed
 
     def _step(self, lowest: float, top: float) -> float | None:

@@ -30,6 +30,7 @@ class Wire:
     """A program at the instrument: what it sends and reads, and what the bench knows."""
 
     def __init__(self, manager: pyvisa.ResourceManager) -> None:
+        self.manager = manager
         self.library: Any = manager.visalib
         self.clock = self.library.clock
         self.resource: Any = manager.open_resource(ADDRESS, read_termination="\r\n", write_termination="\r\n")

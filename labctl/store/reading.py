@@ -234,6 +234,12 @@ class Run:
 
         return Lazy(numbers, make)
 
+    def to_xarray(self) -> Any:
+        """The run as an ``xarray.DataTree``, see ``labctl.store.xarray_view``. ExportError without xarray."""
+        from labctl.store.xarray_view import to_xarray
+
+        return to_xarray(self)
+
     @cached_property
     def wire(self) -> pd.DataFrame:
         """The wire log: time (s), instrument, direction, data (bytes); an event's messages: see its column ``wire``."""

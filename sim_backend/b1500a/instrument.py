@@ -65,6 +65,8 @@ class SimulatedB1500A:
         self._task: Task | None = None
         self._pumping = False
         self._working = False  # a command is under way that takes time by itself
+        self._stoppable = False  # ... and AB can stop it
+        self._aborting = False  # AB waits behind commands that are read before it
         self._triggered = Signal()
         self._waiting = False
         self._requesting = False
@@ -121,6 +123,7 @@ class SimulatedB1500A:
     def clear(self) -> None:
         """Device clear: as *RST at once, whatever runs."""
         self._stop()
+        self._aborting = False
         self._lines.clear()
         self._partial = b""
         self._recording = None
@@ -217,19 +220,25 @@ class SimulatedB1500A:
 
     def measure(self) -> Steps[None]:
         """What XE starts."""
+        if self._aborting:
+            return
         self.data.begin()
+        self._stoppable = True
         try:
             yield from self.measurements.run()
         finally:
+            self._stoppable = False
             self.data.end()
 
     def pause(self, seconds: float | None) -> Steps[None]:
         """PA: for a time, or until a trigger comes."""
-        self._waiting = True
+        if self._aborting:
+            return
+        self._waiting = self._stoppable = True
         try:
             yield self._triggered if seconds is None else seconds
         finally:
-            self._waiting = False
+            self._waiting = self._stoppable = False
 
     def start_program(self, number: int) -> None:
         """Commands are kept as internal program ``number`` until END."""
@@ -289,8 +298,9 @@ class SimulatedB1500A:
             return
         line = commands_of(raw.decode("latin-1"))
         if line and isinstance(line[0], Command) and line[0].header == "AB" and self._recording is None:
-            self._abort()
-            return
+            line = line[:1]
+            if self._abort():
+                return
         if len(line) > 1 and any(isinstance(c, Command) and c.header in _LONE for c in line):
             line = [FlexError(103) if isinstance(c, Command) and c.header in _LONE else c for c in line]
         if line:
@@ -299,18 +309,24 @@ class SimulatedB1500A:
     def _waiting_commands(self) -> int:
         return sum(map(len, self._lines))
 
-    def _abort(self) -> None:
-        """AB: what runs ends where it stands; outputs stay."""
-        busy = self._task is not None
-        self._stop()
-        if busy and self.options.abort_discards_queue:
-            self._lines.clear()
+    def _abort(self) -> bool:
+        """AB arrives: a measurement or pause ends where it stands, outputs stay; False if none runs.
+
+        Commands that came before and are yet to be read are carried out, up to what would take time.
+        """
+        if self._stoppable:
+            self._stop()
+            if self.options.abort_discards_queue:
+                self._lines.clear()
+            return True
+        self._aborting = self._task is not None or bool(self._lines)
+        return False
 
     def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        self._waiting = self._working = False
+        self._waiting = self._working = self._stoppable = False
 
     def _pump(self) -> None:
         """Take lines in turn until one needs time."""
@@ -336,6 +352,7 @@ class SimulatedB1500A:
                 if isinstance(entry, FlexError):
                     raise entry
                 if entry.header == "AB":
+                    self._aborting = False
                     return
                 result = self._run(entry)
                 if isinstance(result, str):

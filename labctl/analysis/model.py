@@ -69,19 +69,17 @@ class Activation:
         return float(self.v50 + self.sign * self.slope * np.log(level / (1 - level)))
 
     def draw(self, size: int, rng: np.random.Generator) -> Floats:
-        """V50 and slope as uncertain as they were measured, shape (size, 2): normal, with the fit's covariance.
+        """V50 and slope as uncertain as they were measured, shape (size, 2).
 
-        Drawn for intercept and steepness; draws of a falling curve are drawn again.
+        Normal in V50 and in the logarithm of the slope, with the fit's covariance carried over by the delta method.
         """
         if self.data.get("covariance") is None:
             raise ModelError(f"{self.device}, {self.state}: no covariance: {self.data.get('note')}")
-        mean, covariance = (self.data["intercept"], self.data["steepness"]), self.data["covariance"]
-        found = np.zeros((0, 2))
-        while len(found) < size:
-            a, b = rng.multivariate_normal(mean, covariance, size=size).T
-            rising = b > 0
-            found = np.vstack([found, np.column_stack([-self.sign * a[rising] / b[rising], 1 / b[rising]])])
-        return found[:size]
+        a, b = float(self.data["intercept"]), float(self.data["steepness"])
+        to_both = np.array([[-self.sign / b, self.sign * a / b**2], [0.0, -1 / b]])
+        covariance = to_both @ np.asarray(self.data["covariance"], np.float64) @ to_both.T
+        found = rng.multivariate_normal((self.v50, np.log(self.slope)), covariance, size=size)
+        return np.column_stack([found[:, 0], np.exp(found[:, 1])])
 
 
 @dataclass(frozen=True, slots=True)

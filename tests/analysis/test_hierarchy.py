@@ -1,0 +1,75 @@
+"""Spread over devices and repeats. Fixed seeds; the simulated truth lies in every interval at the seeds drawn first."""
+
+import math
+
+import numpy as np
+import pytest
+
+from labctl.analysis import AnalysisError
+from labctl.analysis.hierarchy import Counts, fit_hierarchy, spread_over_runs
+
+VOLTS = np.linspace(3.4, 5.0, 9)
+
+
+def batch(devices, repeats, sd_devices, sd_repeats, trials=20, seed=1, mean=4.2):
+    rng = np.random.default_rng(seed)
+    found = []
+    for device in range(devices):
+        own = mean + sd_devices * rng.normal()
+        for repeat in range(repeats):
+            p = 1 / (1 + np.exp(-(VOLTS - own - sd_repeats * rng.normal()) / 0.116))
+            spikes = rng.binomial(trials, p).astype(float)
+            found.append(
+                Counts(f"d{device}", "initial", str(repeat), tuple(VOLTS), (float(trials),) * 9, tuple(spikes), "V")
+            )
+    return found
+
+
+def holds(estimate, value):
+    return estimate.low <= value <= estimate.high
+
+
+def test_both_deviations_and_the_mean_are_found():
+    found = fit_hierarchy(batch(12, 3, 0.12, 0.08))
+    assert holds(found.mean, 4.2)
+    assert holds(found.between_devices, 0.12)
+    assert holds(found.between_repeats, 0.08)
+    assert found.between_devices.low > 0
+
+
+def test_counting_noise_is_no_spread():
+    found = fit_hierarchy(batch(8, 3, 0.0, 0.0))
+    assert found.between_devices.low == 0
+    assert found.between_repeats.low == 0
+    assert found.between_devices.high < 0.08
+
+
+def test_one_device_says_nothing_of_others_and_one_repeat_nothing_of_repeats():
+    alone = fit_hierarchy(batch(1, 6, 0.1, 0.1))
+    assert math.isnan(alone.between_devices.value)
+    assert math.isinf(alone.between_devices.high)
+    assert holds(alone.between_repeats, 0.1)
+    once = fit_hierarchy(batch(8, 1, 0.1, 0.0))
+    assert math.isnan(once.between_repeats.value)
+    assert "no device was measured twice" in once.notes[2]
+
+
+def test_a_separated_curve_and_a_silent_one_take_part():
+    curves = batch(6, 1, 0.05, 0.0)
+    step = tuple(np.where(VOLTS > 4.15, 20.0, 0.0))
+    curves += [Counts("step", "initial", "0", tuple(VOLTS), (20.0,) * 9, step, "V")]
+    curves += [Counts("silent", "initial", "0", tuple(VOLTS), (20.0,) * 9, (0.0,) * 9, "V")]
+    found = fit_hierarchy(curves)
+    assert math.isfinite(found.mean.value)
+    assert found.between_devices.high > fit_hierarchy(curves[:-1]).between_devices.high
+
+
+def test_results_by_population_and_refusals():
+    results = spread_over_runs(batch(4, 2, 0.1, 0.05), "V50")
+    assert [r.quantity for r in results] == ["V50_mean", "V50_sd_devices", "V50_sd_repeats"]
+    assert {(r.state, r.unit, r.n) for r in results} == {("initial", "V", 8)}
+    assert math.isnan(spread_over_runs(batch(1, 1, 0, 0))[0].value)
+    with pytest.raises(AnalysisError, match="no spread of"):
+        spread_over_runs(batch(2, 1, 0, 0), "slope")
+    with pytest.raises(AnalysisError, match="no run has"):
+        spread_over_runs([])

@@ -151,7 +151,8 @@ class AFG31000Channel(AFG31000Settings):
         so the device's own limit must hold the current.
         """
         if self._shape is None or self._shape.base != level:
-            self.prepare_pulse(level + self._model.min_amplitude, base=level)
+            least = self._model.min_amplitude
+            self.prepare_pulse(level - least if level + least > self._high_limit else level + least, base=level)
         self.output(True)
 
     @property

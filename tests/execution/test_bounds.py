@@ -30,7 +30,7 @@ steps:
 
 
 @pytest.mark.parametrize("bench", ["hnno", "hnno_t1", "hnno_t2"])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(level=st.integers(-550, 550).filter(lambda n: abs(n) > 20), base=st.integers(-5, 5))
 def test_no_node_leaves_the_envelope_of_its_plan(
     run_protocol: Callable[..., Run], tmp_path: Path, bench: str, level: int, base: int

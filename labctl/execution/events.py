@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 Trace = dict[str, NDArray[Any]]
@@ -22,7 +21,3 @@ class Event:
 
 class StopRun(RuntimeError):
     """The protocol itself asks to stop (failed reset, state not reached); the run file says why."""
-
-
-def nan_if_missing(value: float | None) -> float:
-    return np.nan if value is None else value

@@ -86,13 +86,13 @@ class Executor:
         for op in ops:
             yield from self._actions[type(op)](op)
 
-    def _event(self, kind: str, op: o.Op, flag: int = 0, trace: Any = None, **columns: Any) -> Event:
+    def _event(self, kind: str, op: o.Op, flag: int = 0, trace: Any = None, **measured: Any) -> Event:
         row = {
             "time": self._clock.now - self._start,
             "step": op.node,
             "state": self._state,
             **self._loops,
-            **columns,
+            **measured,
             "flags": flag | self._flags,
         }
         self._count += 1

@@ -13,7 +13,7 @@ from labctl.analysis.readings import reliable
 from labctl.analysis.requests import DEFAULTS
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, requests_of, run_name
-from labctl.report import device_figures, panels
+from labctl.report import device_figures, panels, transistor_figures
 from labctl.report.sources import Family, families
 from labctl.report.style import styled
 
@@ -36,6 +36,7 @@ def figures_for(run: Run, results: Sequence[Result] = ()) -> dict[str, Figure]:
         found["endurance"] = device_figures.endurance(run)
         found["current_voltage"] = device_figures.current_voltage(run)
         found["readings"] = device_figures.readings_along(run)
+        found |= dict(transistor_figures.figures_of(run))
     return {name: figure for name, figure in found.items() if figure is not None}
 
 

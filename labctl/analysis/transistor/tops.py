@@ -194,8 +194,8 @@ def combined(estimates: Iterable[Estimate], confidence: float) -> Estimate:
 def largest(sweeps: Iterable[Sweep], confidence: float) -> Estimate:
     """Largest magnitude of the current of a curve, bounded at all its samples at once for the noise on them.
 
-    The noise is that of the whole curve or that next to the largest sample, whichever is larger: flicker grows with
-    the current.
+    The noise is that of the whole curve, or that next to the largest sample where it is far larger: flicker grows
+    with the current.
     """
     found = []
     for sweep in sweeps:
@@ -205,7 +205,8 @@ def largest(sweeps: Iterable[Sweep], confidence: float) -> Estimate:
         heights = [float(np.abs(branch.y).max()) for branch in branches]
         top, highest = max(heights), branches[int(np.argmax(heights))]
         place = float(highest.x[np.argmax(np.abs(highest.y))])
-        noise, freedom = max(noise_of(highest.x, highest.y), noise_near(highest.x, highest.y, place))
+        whole, near = noise_of(highest.x, highest.y), noise_near(highest.x, highest.y, place)
+        noise, freedom = near if near[0] > 2 * whole[0] else whole
         tail, samples = (1 - confidence) / 2, sum(branch.y.size for branch in branches)
         below = noise * float(student_quantile(1 - tail / samples, freedom))  # which sample is largest, noise decides
         above = noise * float(student_quantile(1 - tail, freedom))

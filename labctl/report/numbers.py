@@ -9,7 +9,7 @@ from labctl.analysis import Result
 from labctl.protocol import units
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
-_PREFIXED = ("ohm", "A", "s", "J")  #: volts stay volts: thresholds and their shifts are read side by side
+_PREFIXED = ("ohm", "S", "A", "s", "J")  #: volts stay volts: thresholds and their shifts are read side by side
 
 
 @dataclass(frozen=True, slots=True)

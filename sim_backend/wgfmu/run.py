@@ -13,6 +13,7 @@ from sim_backend.wgfmu import codes
 from sim_backend.wgfmu.mainframe import FastChannel, Mainframe
 from sim_backend.wgfmu.meter import readings
 from sim_backend.wgfmu.options import WgfmuOptions
+from sim_backend.wgfmu.pattern import TICK
 from sim_backend.wgfmu.program import Program, Windows
 from sim_backend.wgfmu.ranges import METERS, RANGE_CHANGE, Meter
 
@@ -80,7 +81,7 @@ class Run:
         if self.meter is None:
             return 0
         elapsed = min(self.mainframe.clock.now, self.end) - self.start
-        return self.program.finished_values(elapsed)
+        return self.program.finished_values(elapsed + 0.5 * TICK)  # absolute times have lost the last digits
 
     def abort(self) -> None:
         """Stop now."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.analysis import Result
 from labctl.analysis.runs import run_name
 from labctl.analysis.second_look import SecondLook, Seen, analyze_seen, beside
+from labctl.protocol import units
 from labctl.report.figures import figures_for
 from labctl.report.numbers import abscissa, shown
 from labctl.report.style import styled
@@ -34,7 +35,7 @@ th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px soli
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.words { font-size: .78rem; color: #555; } tr { break-inside: avoid; }
 .columns { columns: 2; column-gap: 2rem; } .columns table { font-size: .78rem; width: 100%; }
-.columns div { break-inside: avoid; } h3 { font-size: .9rem; margin: .8rem 0 .2rem; }
+.columns > div { break-inside: avoid; margin-bottom: 1rem; } h3 { font-size: .9rem; margin: 0 0 .2rem; }
 figure { margin: 1rem 0; break-inside: avoid; } figure img { max-width: 100%; } figcaption { font-size: .85rem; }
 pre { background: #f5f5f5; padding: .7rem; overflow-x: auto; font-size: .78rem; white-space: pre-wrap; }
 summary { cursor: pointer; font-weight: bold; margin: .5rem 0; } td.words, table.facts td { overflow-wrap: anywhere; }
@@ -196,14 +197,11 @@ def _parameters(run: Run) -> str:
 
 def _quantity(value: Any) -> str:
     if isinstance(value, Mapping) and "value" in value:
-        return _quantity(value["value"]) if "unit" not in value else f"{_plain(value['value'])} {value['unit']}".strip()
+        inside = value["value"]
+        return units.text(inside, str(value.get("unit", ""))) if isinstance(inside, float) else _quantity(inside)
     if isinstance(value, list | tuple):
         return ", ".join(map(_quantity, value))
-    return _plain(value)
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def _settings(run: Run) -> str:

@@ -177,17 +177,13 @@ class B1500A(B1500ALink):
         found = sweeps.levels_of(levels, start, stop, points, spacing)
         if mode not in ("single", "cyclic"):
             raise SettingError(f"mode {mode!r} is neither 'single' nor 'cyclic'")
-        return sweeps.sweep(
-            self,
+        request = sweeps.Request(
             channel,
             found,
             mode == "cyclic",
             tuple(measured or (channel,)),
             bias or {},
             synchronous or {},
-            compliance,
-            range_,
-            nplc,
             hold,
             delay,
             dwell,
@@ -195,6 +191,7 @@ class B1500A(B1500ALink):
             after,
             measure_voltage,
         )
+        return sweeps.sweep(self, request, compliance, range_, nplc)
 
     def sample(
         self,
@@ -311,6 +308,11 @@ class B1500A(B1500ALink):
         """Send commands without looking into the error queue, which would wait for what runs."""
         for line in self.lines(commands):
             WireInstrument.write(self, line)
+
+    def limited(self, slot: int) -> bool:
+        """Whether the SMU in a slot is in compliance now (LOP? tells by a tens digit)."""
+        codes = self.ask("LOP?").strip().removeprefix("LOP").split(",")
+        return int(codes[slot - 1]) >= 10
 
     def ask_all(self, line: str, count: int) -> list[str]:
         """Send a line with several queries; their replies."""

@@ -13,7 +13,7 @@ import pyvisa
 from drivers import b1500a_data as data
 from drivers import b1500a_ranges as ranges
 from drivers.b1500a_data import Bias, Elements, ReadSetup, Samples
-from drivers.b1500a_stations import PerChannel, Station, columns_of, exceeds, stations
+from drivers.b1500a_stations import PerChannel, Station, columns_of, exceeds, reading_commands, stations
 from drivers.errors import SettingError
 from drivers.wire import number, within
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _RAMP_STEP, _MOST_RAMP_STEPS = 20e-3, 200
 _HOLD_GRID = 10e-3
+_SLACK = 0.1e-3  # beside the integration of a reading
+_POLL, _MOST_POLLS = 50e-3, 1000
 _SAMPLES_OF_BIAS = 100
 _INTERVALS_OF_BIAS = (0.1, 1.0)
 
@@ -58,14 +60,14 @@ def start_sampling(
     within("number of samples", points, 1, ranges.MAX_SAMPLES // len(measured))
     at = stations(b, list(dict.fromkeys([*measured, *bias])), compliance, range_, nplc)
     for name, level in bias.items():
+        at[name].channel.check(level, at[name].setup.limit)
+    settings = reading_commands(at, measured)
+    for name, level in bias.items():
         at[name].channel.source(level, at[name].setup.limit)
     hold = ranges.on_grid(hold, _HOLD_GRID)
     interval = ranges.on_grid(interval, ranges.sampling_grid(interval))
-    settings = {"FMT": "FMT 21,0"}
-    for name in measured:
-        settings |= at[name].channel.reading_commands(at[name].setup)
-        settings[f"CMM{at[name].slot}"] = f"CMM {at[name].slot},0"
-    b.send_changed(settings)
+    sides = {f"CMM{at[name].slot}": f"CMM {at[name].slot},0" for name in measured}
+    b.send_changed({"FMT": "FMT 21,0", **settings, **sides})
     mode = "MM 10," + ",".join(str(at[name].slot) for name in measured)
     b.send(["TSC 1", "MCC", "ML 1", mode, f"MT {number(hold)},{number(interval)},{points}", "MSC 1,2"])
     b.begin(["TSR"])
@@ -117,64 +119,71 @@ def bias(
     if range_ is None:
         range_ = ranges.current_range(compliance if abort_above is None else 2 * abort_above, channel.type)
     setup = ReadSetup(compliance, range_, nplc, 0.0)
-    for other in grounded:
-        if other == name:
-            raise SettingError(f"SMU {name} cannot be biased and grounded at once")
-        b.channel(other).source(0.0, compliance)
+    if name in grounded:
+        raise SettingError(f"SMU {name} cannot be biased and grounded at once")
+    for other in [b.channel(grounded_name) for grounded_name in grounded]:
+        other.source(0.0, compliance)
     channel.output(True)
     b.send_changed({"FMT": "FMT 21,0", **channel.reading_commands(setup), f"CMM{name}": f"CMM {channel.slot},0"})
-    points, interval, first = _plan_samples(duration, interval, b.reading_time(setup, ranging=False))
+    watch = Watch.over(duration, interval, b.integration_time(nplc))
     commands = ["TSC 1", "MCC", "ML 1", "MSC 1,2", f"MM 10,{channel.slot}"]
-    if points:
-        commands.append(f"MT {number(first)},{number(interval)},{points}")
+    if watch.points:
+        commands.append(f"MT {number(watch.first)},{number(watch.interval)},{watch.points}")
     b.send([*commands, channel.force_command(0.0, compliance)])
-    up = _ramp(channel, level, compliance, ramp, range(1, _steps(ramp) + 1))
-    down = _ramp(channel, level, compliance, ramp, range(_steps(ramp) - 1, -1, -1))
     began = float(b.clock.now)
-    b.queue(["TSR", *up])
-    if points:
+    b.queue(["TSR", *_ramp(channel, level, compliance, ramp, range(1, _steps(ramp) + 1))])
+    if watch.points:
         b.begin([])
-    else:
-        b.queue([f"PA {number(round(duration, 4))}"] if duration else [])
-    # these wait in the instrument: the bias ends by itself, whatever becomes of the host
-    b.queue(down)
-    parts, reason = _watch(b, channel, points, interval, first, ramp, abort_above, b.reading_time(setup))
+    # what follows waits in the instrument: the bias ends by itself, whatever becomes of the host
+    b.queue([*_pauses(watch.rest), *_ramp(channel, level, compliance, ramp, range(_steps(ramp) - 1, -1, -1))])
+    parts, reason = _readings(b, channel, watch, ramp, abort_above, b.reading_time(setup))
     if reason:
         _leave(b, channel, compliance, ramp)
     with b.patience(2 * ramp + duration):
         b.ask("*OPC?")
     b.check_errors("XE")
+    _discharge(b, channel)
     if not parts:
         none = np.empty(0)
-        stop = float(b.clock.now) - ramp
-        return Bias(level, stop - duration, stop, none, none, none.astype(np.int64), math.nan, not reason, reason)
+        stop = began + ramp + duration
+        return Bias(level, stop - duration, stop, none, none, none.astype(np.int64), math.nan)
     found = data.join(parts)
     amps, status = found.readings("I", channel.slot)
     time = began + found.values[:, found.column("T", channel.slot)]
-    start = float(time[0]) - first
-    stop = float(time[-1]) + b.integration_time(nplc)
+    # a change of range may delay the first reading: the others tell when the hold began
+    start = float(np.min(time - watch.interval * np.arange(len(time)))) - watch.first
+    stop = float(time[-1]) + b.integration_time(nplc) + (0.0 if reason else watch.rest)
     largest = float(np.max(np.abs(amps))) if np.isfinite(amps).all() else math.inf
     return Bias(level, start, stop, time, amps, status, largest, not reason, reason)
 
 
-def _plan_samples(duration: float, interval: float | None, reading: float) -> tuple[int, float, float]:
-    """Number of samples, interval and first sample (s) such that the last one ends with the bias.
+@dataclass(frozen=True)
+class Watch:
+    """Readings during a bias: how many, every ``interval`` from ``first`` on, and the ``rest`` after them (s)."""
 
-    None fit into a very short one: it is not watched.
-    """
-    if interval is None:
-        low, high = _INTERVALS_OF_BIAS
-        interval = min(max(duration / _SAMPLES_OF_BIAS, low), high)
-    within("interval", interval, ranges.MIN_INTERVAL, ranges.MAX_INTERVAL, "s")
-    interval = ranges.on_grid(max(interval, reading), 1e-3)
-    room = duration - reading
-    if room < _HOLD_GRID:
-        return 0, interval, 0.0
-    points = max(1, min(int(room / interval), ranges.MAX_SAMPLES))
-    first = math.floor((room - (points - 1) * interval) / _HOLD_GRID) * _HOLD_GRID
-    if first > ranges.MAX_HOLD:
-        raise SettingError(f"a bias of {duration:g} s is too long to be watched every {interval:g} s")
-    return points, interval, first
+    points: int
+    interval: float
+    first: float
+    rest: float
+
+    @classmethod
+    def over(cls, duration: float, interval: float | None, reading: float) -> Watch:
+        """Readings of ``reading`` (s) each that fit into ``duration`` (s); none fit into a very short one.
+
+        Raises:
+            SettingError: an interval that the instrument does not have.
+        """
+        if interval is None:
+            low, high = _INTERVALS_OF_BIAS
+            interval = min(max(duration / _SAMPLES_OF_BIAS, low), high)
+        within("interval", interval, ranges.MIN_INTERVAL, ranges.MAX_INTERVAL, "s")
+        interval = ranges.on_grid(max(interval, reading), 1e-3)
+        room = duration - reading - _SLACK
+        if room < 0:
+            return cls(0, interval, 0.0, duration)
+        points = max(1, min(int(room / interval), ranges.MAX_SAMPLES))
+        first = min(math.floor((room - (points - 1) * interval) / _HOLD_GRID) * _HOLD_GRID, ranges.MAX_HOLD)
+        return cls(points, interval, first, duration - first - (points - 1) * interval - reading)
 
 
 def _steps(ramp: float) -> int:
@@ -187,27 +196,27 @@ def _ramp(channel: B1500AChannel, level: float, compliance: float, ramp: float, 
     pause = f"PA {number(round(ramp / total, 4))}"
     found = []
     for k in steps:
-        found.append(f"DV {channel.slot},{code},{number(round(level * k / total, 4))},{number(compliance)}")
+        found.append(f"DV {channel.slot},{code},{number(round(level * k / total, 6))},{number(compliance)}")
         if ramp:
             found.append(pause)
     return found
 
 
-def _watch(
-    b: B1500A,
-    channel: B1500AChannel,
-    points: int,
-    interval: float,
-    first: float,
-    ramp: float,
-    abort_above: float | None,
-    reading: float,
+def _pauses(seconds: float) -> list[str]:
+    """Pauses that take ``seconds`` together."""
+    whole = int(seconds / ranges.MAX_PAUSE)
+    rest = round(seconds - whole * ranges.MAX_PAUSE, 4)
+    return [f"PA {number(ranges.MAX_PAUSE)}"] * whole + ([f"PA {number(rest)}"] if rest > 0 else [])
+
+
+def _readings(
+    b: B1500A, channel: B1500AChannel, watch: Watch, ramp: float, abort_above: float | None, reading: float
 ) -> tuple[list[Elements], str]:
     """Readings as they come, and why the bias was left early ("": it was not)."""
     parts: list[Elements] = []
-    if not points:
+    if not watch.points:
         return parts, ""
-    for part in b.stream(points, 2, ramp + first + reading, interval + reading):
+    for part in b.stream(watch.points, 2, ramp + watch.first + reading, watch.interval + reading):
         parts.append(part)
         if abort_above is not None and exceeds(part, channel.slot, abort_above):
             b.abort()
@@ -228,3 +237,11 @@ def _leave(b: B1500A, channel: B1500AChannel, compliance: float, ramp: float) ->
     except pyvisa.Error:
         channel.isolate()
         raise
+
+
+def _discharge(b: B1500A, channel: B1500AChannel) -> None:
+    """Wait until the output has reached 0 V: with a small compliance it is long on its way (F20)."""
+    for _ in range(_MOST_POLLS):
+        if not b.limited(channel.slot):
+            return
+        b.clock.sleep(_POLL)

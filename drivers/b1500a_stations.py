@@ -56,6 +56,18 @@ def _of(value: PerChannel, name: str) -> float | None:
     return value.get(name) if isinstance(value, Mapping) else value
 
 
+def reading_commands(at: Mapping[str, Station], measured: Sequence[str]) -> dict[str, str]:
+    """Commands that set up how the ``measured`` channels read, by the name of the setting.
+
+    Raises:
+        SettingError: a channel has no such range.
+    """
+    found: dict[str, str] = {}
+    for name in measured:
+        found |= at[name].channel.reading_commands(at[name].setup)
+    return found
+
+
 def columns_of(
     found: Elements, at: Mapping[str, Station], measured: Sequence[str], measure_voltage: bool
 ) -> tuple[dict[str, data.Floats], dict[str, data.Ints], dict[str, data.Floats]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from drivers import b1500a_data as data
 from drivers import b1500a_ranges as ranges
 from drivers.b1500a_data import Curve
-from drivers.b1500a_stations import PerChannel, Station, columns_of, stations
+from drivers.b1500a_stations import PerChannel, Station, columns_of, reading_commands, stations
 from drivers.errors import SettingError
 from drivers.wire import number, within
 
@@ -75,117 +75,122 @@ def levels_of(
     return found
 
 
-def sweep(
-    b: B1500A,
-    name: str,
-    levels: npt.NDArray[np.float64],
-    cyclic: bool,
-    measured: Sequence[str],
-    bias: Mapping[str, float],
-    synchronous: Mapping[str, tuple[float, float]],
-    compliance: PerChannel,
-    range_: PerChannel,
-    nplc: float,
-    hold: float,
-    delay: float,
-    dwell: float,
-    abort: bool,
-    after: Literal["zero", "hold", "off"],
-    measure_voltage: bool,
-) -> Curve:
+@dataclass(frozen=True)
+class Request:
+    """What ``B1500A.sweep`` is asked for, beside how its channels read."""
+
+    name: str
+    levels: npt.NDArray[np.float64]
+    cyclic: bool
+    measured: tuple[str, ...]
+    bias: Mapping[str, float]
+    synchronous: Mapping[str, tuple[float, float]]
+    hold: float
+    delay: float
+    dwell: float
+    abort: bool
+    after: Literal["zero", "hold", "off"]
+    measure_voltage: bool
+
+    @property
+    def driven(self) -> list[str]:
+        """Channels that force something for this sweep, the swept one first."""
+        return list(dict.fromkeys([self.name, *self.synchronous, *self.bias]))
+
+    def check(self, b: B1500A, at: Mapping[str, Station]) -> None:
+        """Refuse what cannot be, before anything is sent.
+
+        Raises:
+            SettingError
+        """
+        if self.after not in _AFTER:
+            raise SettingError(f"after {self.after!r} is none of {', '.join(_AFTER)}")
+        within("hold", self.hold, 0.0, ranges.MAX_HOLD, "s")
+        within("delay", self.pause(b, at), 0.0, ranges.MAX_DELAY, "s")
+        if self.name in self.bias or self.name in self.synchronous or set(self.bias) & set(self.synchronous):
+            raise SettingError("a channel is either swept, swept along or held at a bias")
+        if self.synchronous and Staircase.of(self.levels, self.cyclic) is None:
+            raise SettingError("nothing can be swept along with levels that are not equally spaced")
+        forced = {self.name: (float(self.levels.min()), float(self.levels.max())), **self.synchronous}
+        for name, levels in (*forced.items(), *((held, (level,)) for held, level in self.bias.items())):
+            for level in levels:
+                at[name].channel.check(level, at[name].setup.limit)
+        reading_commands(at, self.measured)
+
+    def pause(self, b: B1500A, at: Mapping[str, Station]) -> float:
+        """Delay (s) at each level before it is measured, such that the measurement ends with the dwell."""
+        reading = sum(b.reading_time(at[m].setup, ranging=False) for m in self.measured)
+        return max(self.delay, self.dwell - reading * (2 if self.measure_voltage else 1))
+
+    def patience(self, b: B1500A, at: Mapping[str, Station]) -> float:
+        """Seconds that the readings of one level may take at most."""
+        return sum(b.reading_time(at[m].setup) for m in self.measured) * (2 if self.measure_voltage else 1)
+
+
+def sweep(b: B1500A, request: Request, compliance: PerChannel, range_: PerChannel, nplc: float) -> Curve:
     """See ``B1500A.sweep``."""
-    if after not in _AFTER:
-        raise SettingError(f"after {after!r} is none of {', '.join(_AFTER)}")
-    driven = list(dict.fromkeys([name, *synchronous, *bias]))
-    others = [other for other in measured if other not in driven]
-    at = stations(b, [*driven, *others], compliance, range_, nplc)
-    if name in bias or name in synchronous or set(bias) & set(synchronous):
-        raise SettingError("a channel is either swept, swept along or held at a bias")
-    for level in (levels.min(), levels.max()):
-        at[name].channel.check(float(level), at[name].setup.limit)
-    for other, ends in synchronous.items():
-        for level in ends:
-            at[other].channel.check(level, at[other].setup.limit)
-    reading = sum(b.reading_time(at[m].setup, ranging=False) for m in measured) * (2 if measure_voltage else 1)
-    delay = max(delay, dwell - reading)
-    within("hold", hold, 0.0, ranges.MAX_HOLD, "s")
-    within("delay", delay, 0.0, ranges.MAX_DELAY, "s")
-    stairs = Staircase.of(levels, cyclic)
-    for other, level in bias.items():
+    driven = request.driven
+    at = stations(b, list(dict.fromkeys([*driven, *request.measured])), compliance, range_, nplc)
+    request.check(b, at)
+    for other, level in request.bias.items():
         at[other].channel.source(level, at[other].setup.limit)
-    for driven_name in (name, *synchronous):
-        at[driven_name].channel.output(True)
-    if stairs is None:
-        if synchronous:
-            raise SettingError("levels that are not equally spaced cannot be swept along on another channel")
-        curve = _step_by_step(b, at, name, levels, cyclic, measured, bias, hold, delay, measure_voltage)
-    else:
-        curve = _staircase(b, at, name, stairs, measured, bias, synchronous, hold, delay, dwell, abort, measure_voltage)
-    if after == "zero":
-        b.send([at[other].channel.force_command(0.0, at[other].setup.limit) for other in (name, *synchronous)])
-    elif after == "off":
+    swept = (request.name, *request.synchronous)
+    for other in swept:
+        at[other].channel.output(True)
+    stairs = Staircase.of(request.levels, request.cyclic)
+    curve = _step_by_step(b, at, request) if stairs is None else _staircase(b, at, request, stairs)
+    if request.after == "zero":
+        b.send([at[other].channel.force_command(0.0, at[other].setup.limit) for other in swept])
+    elif request.after == "off":
         for other in driven:
             at[other].channel.isolate()
     return curve
 
 
-def _staircase(
-    b: B1500A,
-    at: Mapping[str, Station],
-    name: str,
-    stairs: Staircase,
-    measured: Sequence[str],
-    bias: Mapping[str, float],
-    synchronous: Mapping[str, tuple[float, float]],
-    hold: float,
-    delay: float,
-    dwell: float,
-    abort: bool,
-    measure_voltage: bool,
-) -> Curve:
+def _staircase(b: B1500A, at: Mapping[str, Station], request: Request, stairs: Staircase) -> Curve:
     """One XE: the instrument steps, waits and measures."""
-    swept = at[name]
-    settings = {"FMT": "FMT 21,1"}
-    for other in measured:
-        settings |= at[other].channel.reading_commands(at[other].setup)
-        settings[f"CMM{at[other].slot}"] = f"CMM {at[other].slot},{4 if measure_voltage else 0}"
-    delay = round(delay, 4)
-    step = min(max(0.0, round(dwell - delay, 4)), ranges.MAX_STEP_DELAY)
-    ends = f"{number(stairs.start)},{number(stairs.stop)}"
-    code = ranges.voltage_code(max(abs(stairs.start), abs(stairs.stop)))
-    commands = [
-        "TSC 1",
-        f"WT {number(ranges.on_grid(hold, 1e-2))},{number(delay)},{number(step)},0,0",
-        f"WM {2 if abort else 1},{1 if stairs.mode in (3, 4) else 2}",
-        f"WV {swept.slot},{stairs.mode},{code},{ends},{stairs.points},{number(swept.setup.limit)}",
-        *(
-            f"WSV {at[other].slot},{ranges.voltage_code(max(map(abs, pair)))},"
-            f"{number(pair[0])},{number(pair[1])},{number(at[other].setup.limit)}"
-            for other, pair in synchronous.items()
-        ),
-        "MM 2," + ",".join(str(at[other].slot) for other in measured),
-    ]
-    b.send_changed(settings)
-    b.send(commands)
-    columns = len(measured) * (4 if measure_voltage else 2) + 1
-    longest = sum(b.reading_time(at[other].setup) for other in measured) * (2 if measure_voltage else 1)
+    measured, swept = request.measured, at[request.name]
+    side = 4 if request.measure_voltage else 0
+    sides = {f"CMM{at[m].slot}": f"CMM {at[m].slot},{side}" for m in measured}
+    b.send_changed({"FMT": "FMT 21,1", **reading_commands(at, measured), **sides})
+    delay = round(request.pause(b, at), 4)
+    step = min(max(0.0, round(request.dwell - delay, 4)), ranges.MAX_STEP_DELAY)
+    double = stairs.mode in (3, 4)
+    b.send(
+        [
+            "TSC 1",
+            f"WT {number(ranges.on_grid(request.hold, 1e-2))},{number(delay)},{number(step)},0,0",
+            f"WM {2 if request.abort else 1},{1 if double else 2}",
+            f"WV {swept.slot},{stairs.mode},{_ends(stairs.start, stairs.stop)},{stairs.points},"
+            f"{number(swept.setup.limit)}",
+            *(
+                f"WSV {at[other].slot},{_ends(*pair)},{number(at[other].setup.limit)}"
+                for other, pair in request.synchronous.items()
+            ),
+            "MM 2," + ",".join(str(at[m].slot) for m in measured),
+        ]
+    )
+    columns = len(measured) * (4 if request.measure_voltage else 2) + 1
+    longest = request.patience(b, at)
     b.begin(["TSR"])
-    found = data.join(list(b.stream(stairs.count, columns, hold + longest, delay + step + longest)))
+    found = data.join(list(b.stream(stairs.count, columns, request.hold + longest, delay + step + longest)))
     b.check_errors("XE")
     programmed = found.values[:, found.column("v", swept.slot)]
     time = found.values[:, found.column("T", at[measured[0]].slot)]
-    amps, status, volts = columns_of(found, at, measured, measure_voltage)
-    if not measure_voltage:
-        for other in measured:
-            if other == name:
-                volts[other] = programmed
-            elif other in synchronous:
-                volts[other] = _along(synchronous[other], stairs)
-            else:
-                volts[other] = np.full(len(time), bias.get(other, np.nan))
+    amps, status, volts = columns_of(found, at, measured, request.measure_voltage)
+    if not request.measure_voltage:
+        along = {other: _along(pair, stairs) for other, pair in request.synchronous.items()}
+        for m in measured:
+            held = np.full(len(time), request.bias.get(m, np.nan))
+            volts[m] = programmed if m == request.name else along.get(m, held)
     # after an automatic abort the rest are dummies in every column
-    ended = all(bool((state & data.OVERFLOW)[-1]) and not np.isfinite(amps[k][-1]) for k, state in status.items())
-    return Curve(programmed, volts, amps, time, status, complete=not (abort and ended))
+    cut = request.abort and all(np.isnan(amps[m][-1]) for m in measured)
+    return Curve(programmed, volts, amps, time, status, complete=not cut)
+
+
+def _ends(start: float, stop: float) -> str:
+    """Range, start and stop of a source."""
+    return f"{ranges.voltage_code(max(abs(start), abs(stop)))},{number(start)},{number(stop)}"
 
 
 def _along(pair: tuple[float, float], stairs: Staircase) -> npt.NDArray[np.float64]:
@@ -194,44 +199,30 @@ def _along(pair: tuple[float, float], stairs: Staircase) -> npt.NDArray[np.float
     return np.concatenate([spaced, spaced[::-1]]) if stairs.mode in (3, 4) else spaced
 
 
-def _step_by_step(
-    b: B1500A,
-    at: Mapping[str, Station],
-    name: str,
-    levels: npt.NDArray[np.float64],
-    cyclic: bool,
-    measured: Sequence[str],
-    bias: Mapping[str, float],
-    hold: float,
-    delay: float,
-    measure_voltage: bool,
-) -> Curve:
+def _step_by_step(b: B1500A, at: Mapping[str, Station], request: Request) -> Curve:
     """Levels in any order, one line per point: force, pause, measure; the pauses are the instrument's."""
-    values = np.concatenate([levels, levels[::-1]]) if cyclic else levels
-    settings = {"FMT": "FMT 21,0"}
-    for other in measured:
-        settings |= at[other].channel.reading_commands(at[other].setup)
-    b.send_changed(settings)
+    values = np.concatenate([request.levels, request.levels[::-1]]) if request.cyclic else request.levels
+    measured, swept = request.measured, at[request.name]
+    b.send_changed({"FMT": "FMT 21,0", **reading_commands(at, measured)})
     b.send(["TSR"])
     rows = []
-    swept = at[name]
-    pauses = [hold + delay] + [delay] * (len(values) - 1)
-    patience = sum(b.reading_time(at[other].setup) for other in measured)
+    delay = request.pause(b, at)
+    pauses = [request.hold + delay] + [delay] * (len(values) - 1)
     for level, pause in zip(values, pauses, strict=True):
         line = [swept.channel.force_command(float(level), swept.setup.limit)]
         line += [f"PA {number(min(pause - done, ranges.MAX_PAUSE))}" for done in np.arange(0, pause, ranges.MAX_PAUSE)]
-        line += [f"TTIV {at[o].slot},{at[o].channel.range_code(at[o].setup)},0" for o in measured]
-        with b.patience(pause + patience):
+        line += [f"TTIV {at[m].slot},{at[m].channel.range_code(at[m].setup)},0" for m in measured]
+        with b.patience(pause + request.patience(b, at)):
             replies = b.ask_all(";".join(line), len(measured))
         rows.append([data.parse(b.name, reply, 3) for reply in replies])
     b.check_errors("TTIV")
-    found = {o: data.join([row[k] for row in rows]) for k, o in enumerate(measured)}
+    found = {m: data.join([row[k] for row in rows]) for k, m in enumerate(measured)}
     time = found[measured[0]].values[:, 0]
     amps, status, volts = {}, {}, {}
-    for other in measured:
-        amps[other], status[other] = found[other].readings("I", at[other].slot)
-        if measure_voltage:
-            volts[other], _ = found[other].readings("V", at[other].slot)
+    for m in measured:
+        amps[m], status[m] = found[m].readings("I", at[m].slot)
+        if request.measure_voltage:
+            volts[m], _ = found[m].readings("V", at[m].slot)
         else:
-            volts[other] = values if other == name else np.full(len(values), bias.get(other, np.nan))
+            volts[m] = values if m == request.name else np.full(len(values), request.bias.get(m, np.nan))
     return Curve(values, volts, amps, time, status)

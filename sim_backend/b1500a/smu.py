@@ -91,10 +91,15 @@ class Smu:
         self.changed_at = self._clock.now
         self._set(Output())
 
+    def release(self) -> None:
+        """0 V, on the way to being disconnected."""
+        if self.on:
+            self._set(replace(self.output, level=0.0))
+
     def disconnect(self) -> None:
         """0 V, then open."""
         if self.on:
-            self._set(replace(self.output, level=0.0))
+            self.release()
             self.port.open()
         self.on = False
         self.output, self._zeroed = Output(), None

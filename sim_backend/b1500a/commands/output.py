@@ -42,10 +42,13 @@ def connect_exclusively(b: SimulatedB1500A, *channels: int) -> Steps[None]:
 
 @command("CL", rest="c")
 def disconnect(b: SimulatedB1500A, *channels: int) -> Steps[None]:
+    """0 V at once, the switches open when the outputs have had time for it."""
     chosen = _chosen(b, channels)
     for smu in chosen:
-        smu.disconnect()
+        smu.release()
     yield b.options.relay_time
+    for smu in chosen:
+        smu.disconnect()
 
 
 @command("DZ", rest="c")

@@ -306,7 +306,14 @@ def info(run_file: RunArgument, json_: JsonOption = False) -> None:
         return
     width = max(len(key) for key in facts)
     for key, value in facts.items():
-        print(f"{key:{width}}  {value}")
+        lines = [f"{name}: {said(entry)}" for name, entry in value.items()] if isinstance(value, dict) else [value]
+        for number, line in enumerate(lines):
+            print(f"{key if number == 0 else '':{width}}  {line}")
+
+
+def said(entry: Any) -> str:
+    """One entry of a group of facts on one line."""
+    return ", ".join(f"{value}" for value in entry.values()) if isinstance(entry, dict) else str(entry)
 
 
 @app.command()

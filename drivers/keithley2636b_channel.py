@@ -87,6 +87,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         sense: str = "local",
         autozero: str = "once",
         function: str = "voltage",
+        least: float | None = None,
     ) -> ReadSetup:
         """Set how this channel sources and reads; only what changes is sent. The output stays as it is.
 
@@ -96,6 +97,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
             delay: s before each reading; None for the instrument's own, which depends on the range.
             offmode: what off means, 'high_z', 'normal' (0 V behind 1 mA) or 'zero'.
             autozero: 'once' renews the references at the start of each sweep, 'auto' whenever they are stale.
+            least: lowest range that autorange may take, A: around zero the lowest ones cost a second per point.
 
         Returns:
             The setup as read back; a fixed range as its full scale.
@@ -103,7 +105,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Raises:
             SettingError: before anything is sent. ReadBackError, InstrumentError.
         """
-        wanted = ReadSetup(limit, range_, nplc, delay, offmode, sense, autozero, function)
+        wanted = ReadSetup(limit, range_, nplc, delay, offmode, sense, autozero, function, least)
         wanted.check()
         statements = self._changed(wanted.statements())
         if not statements and self._setup is not None:

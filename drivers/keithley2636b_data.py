@@ -28,7 +28,6 @@ _PLAIN = {
     "relative current": "measure.rel.enablei=0",
     "relative voltage": "measure.rel.enablev=0",
     "source delay": "source.delay=0",
-    "high capacitance": "source.highc=0",
 }
 
 
@@ -71,7 +70,8 @@ class SweepData:
 class ReadSetup:
     """How a channel sources and reads: A (V for a current source), s, power line cycles.
 
-    ``range_`` None is autorange, ``delay`` None the instrument's own delay, which depends on the range.
+    ``range_`` None is autorange, down to ``least`` (None: the lowest range that the instrument has); ``delay`` None is
+    the instrument's own delay, which depends on the range.
     """
 
     limit: float
@@ -82,6 +82,7 @@ class ReadSetup:
     sense: str
     autozero: str
     function: str
+    least: float | None = None
 
     @property
     def limit_name(self) -> str:
@@ -115,8 +116,9 @@ class ReadSetup:
         else:
             within("compliance", self.limit, ranges.MIN_VOLTAGE_LIMIT, ranges.MAX_VOLTAGE, "V")
         largest = ranges.MAX_CURRENT if self.function == "voltage" else ranges.MAX_VOLTAGE
-        if self.range_ is not None:
-            within("measuring range", self.range_, 1e-12, largest)
+        for name, value in (("measuring range", self.range_), ("least range", self.least)):
+            if value is not None:
+                within(name, value, 1e-12, largest)
         within("NPLC", self.nplc, *ranges.NPLC)
         if self.delay is not None:
             within("delay", self.delay, 0.0, ranges.MAX_DELAY, "s")
@@ -143,10 +145,12 @@ class ReadSetup:
         if self.range_ is not None:
             measuring = f"measure.{self.range_name}={number(self.range_)}"
         return {
+            "high capacitance": "source.highc=0",  # first: it lifts ranges and limits that are set while it is on
             "function": f"source.func={ranges.FUNCTIONS[self.function]}",
             "sense": f"sense={ranges.SENSE[self.sense]}",
             "off mode": f"source.offmode={ranges.OFF_MODES[self.offmode]}",
             "limit": f"source.{self.limit_name}={number(self.limit)}",
+            "least range": f"measure.low{self.range_name}={number(self._lowest)}",
             "range": measuring,
             "nplc": f"measure.nplc={number(self.nplc)}",
             "delay": f"measure.delay={-1 if self.delay is None else number(self.delay)}",
@@ -154,9 +158,15 @@ class ReadSetup:
             **_PLAIN,
         }
 
+    @property
+    def _lowest(self) -> float:
+        """Where autorange ends; the instrument takes the range that holds it."""
+        lowest = min(ranges.SETTLING) if self.function == "voltage" else ranges.VOLTAGE_RANGES[0]
+        return lowest if self.least is None else max(self.least, lowest)
+
     def reading_time(self, line_frequency: float) -> float:
         """Upper estimate of the time of one reading, s; autorange may walk through all ranges."""
-        delays = list(ranges.SETTLING.values())
+        delays = [t for scale, t in ranges.SETTLING.items() if self.least is None or scale >= self.least * (1 - 1e-6)]
         if self.range_ is not None:
             delays = [t for scale, t in ranges.SETTLING.items() if scale >= self.range_ * (1 - 1e-6)][:1]
         walk = len(delays)

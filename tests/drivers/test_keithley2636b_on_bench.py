@@ -181,6 +181,33 @@ def test_settings_left_by_another_program_do_not_change_readings(driver_bench: B
     assert bench.clock.now - before < 1
 
 
+def test_ranges_lifted_by_another_program_come_down_again(driver_bench: Build) -> None:
+    """High capacitance lifts ranges to 1 uA and locks autorange; lowrangei stays lifted when it is switched off."""
+    bench = build(driver_bench, resistance=1e8)
+    bench.driver.exchange(["smua.source.highc=1"])
+    bench.driver.exchange(["smua.measure.lowrangei=1e-3"])
+    channel = bench.driver.channel("a")
+    channel.configure_read(1e-5)
+    assert math.isclose(ohms(channel.sweep(WINDOW)), 1e8, rel_tol=2e-3)
+
+
+def test_autorange_ends_at_the_least_range(driver_bench: Build) -> None:
+    """Around zero the lowest ranges cost a second per point; the resistance is as good without them."""
+    bench = build(driver_bench)
+    channel = bench.driver.channel("a")
+    times, found = [], []
+    for least in (None, 1e-7, 2e-8):
+        channel.configure_read(1e-5, least=least)
+        before = bench.clock.now
+        data = channel.sweep(WINDOW)
+        times.append(bench.clock.now - before)
+        found.append(data.ranges.min())
+        assert math.isclose(ohms(data), OHMS, rel_tol=2e-3)
+    assert found == [1e-10, 1e-7, 1e-7], "the range that holds it"
+    assert times[0] > 2.0
+    assert max(times[1:]) < 0.7
+
+
 def test_current_source(driver_bench: Build) -> None:
     bench = build(driver_bench)
     channel = bench.driver.channel("a")

@@ -24,10 +24,10 @@ SOURCE = (files("drivers") / "tsp" / "sweep.lua").read_text(encoding="utf-8")
 SCRIPT = f"sweep_{sha256(SOURCE.encode()).hexdigest()[:12]}"
 HAS_SCRIPT = (f"print({SCRIPT} ~= nil, errorqueue.count)", "true\t0.0")
 CONFIGURE = (
-    "smua.source.func=1 smua.sense=0 smua.source.offmode=2 smua.source.limiti=1e-05 smua.measure.rangei=1e-06"
-    " smua.measure.nplc=1 smua.measure.delay=-1 smua.measure.autozero=1 smua.measure.count=1"
+    "smua.source.highc=0 smua.source.func=1 smua.sense=0 smua.source.offmode=2 smua.source.limiti=1e-05"
+    " smua.measure.lowrangei=1e-10 smua.measure.rangei=1e-06 smua.measure.nplc=1 smua.measure.delay=-1"
+    " smua.measure.autozero=1 smua.measure.count=1"
     " smua.measure.filter.enable=0 smua.measure.rel.enablei=0 smua.measure.rel.enablev=0 smua.source.delay=0"
-    " smua.source.highc=0"
     " print(smua.source.func, smua.source.offmode, smua.source.limiti, smua.measure.rangei, smua.measure.nplc,"
     " errorqueue.count)",
     "1.0\t2.0\t1.000000000000000e-05\t1.0e-06\t1.0\t0.0",
@@ -86,10 +86,10 @@ def test_setup_is_one_line_and_only_changes_follow(smu_on_wire: Connect) -> None
 
 def test_current_source_takes_a_voltage_limit(smu_on_wire: Connect) -> None:
     line = (
-        "smub.source.func=0 smub.sense=1 smub.source.offmode=0 smub.source.limitv=2 smub.measure.autorangev=1"
+        "smub.source.highc=0 smub.source.func=0 smub.sense=1 smub.source.offmode=0 smub.source.limitv=2"
+        " smub.measure.lowrangev=0.2 smub.measure.autorangev=1"
         " smub.measure.nplc=10 smub.measure.delay=0.001 smub.measure.autozero=2 smub.measure.count=1"
         " smub.measure.filter.enable=0 smub.measure.rel.enablei=0 smub.measure.rel.enablev=0 smub.source.delay=0"
-        " smub.source.highc=0"
         " print(smub.source.func, smub.source.offmode, smub.source.limitv, smub.measure.rangev, smub.measure.nplc,"
         " errorqueue.count)",
         "0.0\t0.0\t2.0\t0.2\t10.0\t0.0",

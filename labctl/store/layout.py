@@ -127,7 +127,7 @@ def _write_traces(sheet: Sheet, content: c.Content) -> None:
 
     heads = content.trace_heads()
     sheet.group("entry/traces", "NXcollection")
-    if not len(heads):
+    if not content.trace_layouts:
         return
     names = _trace_names(content.trace_layouts)
     offsets = np.zeros(len(heads), np.uint64)

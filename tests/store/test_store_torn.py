@@ -135,6 +135,23 @@ def test_a_journal_of_a_later_version_is_not_guessed_at(short_run: Any) -> None:
     assert "later version" in error.value.hint
 
 
+def test_a_cut_between_a_definition_and_the_first_trace_that_needs_it_leaves_no_damage(
+    short_run: Any, tmp_path: Path
+) -> None:
+    short = short_run(1)
+    short.recorder.close()
+    data = short.recorder.journal.read_bytes()
+    cut_file = tmp_path / "cut.h5.journal"
+    ends = [end for end in record_ends(data) if short.sizes[0] <= end <= short.sizes[1]]
+    assert len(ends) > 3  # a message, texts, the trace's channels, then the event
+    for end in ends:
+        cut_file.write_bytes(data[:end])
+        repaired = repair(cut_file).path
+        assert verify(repaired).ok, end
+        assert len(load_run(repaired).events) == 1 + (end == ends[-1])
+        repaired.unlink()
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", MAGIC, MAGIC + b"x" * 50])
 def test_what_is_no_journal_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.h5.journal"

@@ -20,7 +20,7 @@ from labctl.analysis.goodness import Goodness, goodness
 from labctl.analysis.intervals import wilson
 from labctl.analysis.psychometric import PsychometricFit, fit_psychometric, merge_counts
 from labctl.analysis.results import Result
-from labctl.analysis.runs import AnalysisError, Run, device_name, run_name
+from labctl.analysis.runs import AnalysisError, Run, column, device_name, run_name, unit_of_variable
 from labctl.analysis.shift import METHOD as METHOD_DIFFERENCE
 from labctl.analysis.shift import difference, shifted
 from labctl.analysis.trials import Group, groups, trials
@@ -150,7 +150,7 @@ def threshold(run: Run, request: Mapping[str, Any]) -> list[Result]:
         make = Maker(run, curve.group, fit.n, _care(fit, checks, curve))
         found = fit.thresholds[level]
         method = f"voltage of P = {level:.3g}, {fit.method}"
-        note = "; ".join(filter(None, (_place(fit, found), _dose(curve))))
+        note = "; ".join(filter(None, (_as_field(run, request, curve, found), _place(fit, found), _dose(curve))))
         results.append(make("threshold", _kept(found, checks), curve.unit, method, note, confidence=fit.confidence))
     return results
 
@@ -244,6 +244,16 @@ def _place(fit: PsychometricFit, estimate: Estimate) -> str:
     if not fit.extrapolated(estimate):
         return ""
     return f"extrapolated: tested from {fit.voltages.min():.4g} to {fit.voltages.max():.4g}"
+
+
+def _as_field(run: Run, request: Mapping[str, Any], curve: Curve, estimate: Estimate) -> str:
+    """The threshold as a field, where fields were asked for: that is how papers quote it."""
+    over = request.get("over")
+    if over is None or not math.isfinite(estimate.value) or unit_of_variable(run, over) != "V/m":
+        return ""
+    rows = curve.group.rows
+    length = float(np.nanmedian(rows["at"] / rows[column(rows, over)]))
+    return f"{estimate.value / length * 1e-6:.4f} V/um"
 
 
 def _dose(curve: Curve) -> str:

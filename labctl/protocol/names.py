@@ -105,7 +105,9 @@ class Scope:
         known = self.registry.loops.setdefault(name, unit)
         if known != unit:
             raise ProtocolError(
-                f"'{name}' is {_said(unit)} here, but {_said(known)} in another loop", where, "choose another name"
+                f"'{name}' is {_said(unit)} here, but {_said(known)} in another loop",
+                where,
+                "give the values of both in one unit, or choose another name",
             )
         bindings = self.bindings if variable is None else {**self.bindings, name: variable}
         return dataclasses.replace(self, bindings=bindings, loops=(*self.loops, name))

@@ -47,6 +47,7 @@ def test_thresholds_of_both_states_within_three_standard_errors(table):
         assert row.low < row.value < row.high
         assert row.unit == "V"
         assert row.n == 21 * 30
+        assert row.note.startswith(f"{row.value / 20:.4f} V/um"), "as papers quote it, on 20 um"
 
 
 def test_shift_holds_the_truth_and_names_both_states(table):

@@ -13,6 +13,7 @@ from labctl.analysis.transistor import (
     bells,
     crossings,
     leakage,
+    offsets,
     retention,
     slopes,
     tops,
@@ -44,7 +45,7 @@ HANDLERS: dict[str, Handler] = {
     "map": crossings.cgb_map,
     "retention": retention.retention,
     "bell": bells.bell,
-    "offset": base_current.offset,
+    "offset": offsets.offset,
     "leakage": leakage.leakage,
 }
 

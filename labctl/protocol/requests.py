@@ -16,6 +16,7 @@ from labctl.protocol.values import Count, CountOrNone, Fraction, Level, Ratio, R
 
 Reads = dict[str, tuple[str, ...]]
 Label = "a loop variable, the name of a repeat, or 'state'"
+OFFSET = "reading where the device carries no current, such as without supply; its mean is subtracted"
 
 
 class Request(Part):
@@ -183,9 +184,10 @@ class Peak(Request):
     """Position and height of the maximum of a curve, by branch."""
 
     request: ClassVar[str] = "peak"
-    reads: ClassVar[Reads] = {"of": ("sweep",)}
+    reads: ClassVar[Reads] = {"of": ("sweep",), "offset": ("current",)}
 
     of: Name = given("sweep", "curve")
+    offset: Name | None = given(None, OFFSET)
     per: Names = given(["state"], f"groups: {Label}")
 
 
@@ -193,10 +195,11 @@ class Rectification(Request):
     """Largest current of one curve over that of another, as at the two signs of the supply."""
 
     request: ClassVar[str] = "rectification"
-    reads: ClassVar[Reads] = {"of": ("sweep",), "to": ("sweep",)}
+    reads: ClassVar[Reads] = {"of": ("sweep",), "to": ("sweep",), "offset": ("current",)}
 
     of: Name = needed("conducting curve")
     to: Name = needed("blocking curve")
+    offset: Name | None = given(None, OFFSET)
 
 
 class OutputSlope(Request):
@@ -214,10 +217,11 @@ class Crossing(Request):
     """Currents of both branches of a cyclic curve at a level, and dI0 = backward - forward."""
 
     request: ClassVar[str] = "crossing"
-    reads: ClassVar[Reads] = {"of": ("sweep",)}
+    reads: ClassVar[Reads] = {"of": ("sweep",), "offset": ("current",)}
 
     of: Name = given("sweep", "cyclic curve")
     at: Level = given("0 V", "level of the swept terminal")
+    offset: Name | None = given(None, OFFSET)
     over: Name | None = given(None, "abscissa: a loop variable")
     per: Names = given(["state"], f"groups: {Label}")
 

@@ -73,10 +73,10 @@ def _of_request(run: Run, request: Mapping[str, Any]) -> Named:
 
 
 def _conditioned(run: Run, group: Group) -> bool:
-    """Whether the latest bias before the group was a positive one (a negative one leads back)."""
+    """Whether a bias came before, unless the state is called pristine: the way back to it is made of biases too."""
     biases = table(run, "bias")
-    before = biases[biases["event"] < group.rows["event"].min()] if len(biases) else biases
-    return len(before) > 0 and float(before["level"].iloc[-1]) > 0
+    earlier = len(biases) > 0 and bool((biases["event"] < group.rows["event"].min()).any())
+    return earlier and not group.label.startswith("pristine")
 
 
 def _cyclic(run: Run, of: str) -> Named:

@@ -14,6 +14,7 @@ from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, table
 from labctl.analysis.transistor.base_current import sample_mean, welch
 from labctl.analysis.transistor.crossings import crossing_of
+from labctl.analysis.transistor.offsets import offset_of
 from labctl.analysis.transistor.series import Series, series_of
 from labctl.analysis.transistor.slopes import slope_at
 from labctl.analysis.transistor.sweeps import Branch, SweepGroup, sweep_groups, traces_of
@@ -36,7 +37,9 @@ _STYLES = {"forward": "-", "backward": "--", "": "-"}
 
 def transfer(run: Run, names: Sequence[str], request: Mapping[str, Any]) -> Figure | None:
     """2a: transfer curves of one way, such as at both supplies, with their peaks; currents linear and logarithmic."""
-    found = [(name, group) for name in names for group in sweep_groups(run, name) if group.names == ("",)]
+    offset = offset_of(run, request.get("offset"), CONFIDENCE).value
+    every = [(name, group) for name in names for group in sweep_groups(run, name, offset=offset)]
+    found = [(name, group) for name, group in every if group.names == ("",)]
     if not found:
         return None
     figure = new_figure(run, 3.2)
@@ -53,6 +56,8 @@ def transfer(run: Run, names: Sequence[str], request: Mapping[str, Any]) -> Figu
     if ratios:
         low, high = (_end(float(f"{end:.3g}"), "g") for end in (ratios[0].low, ratios[0].high))
         logarithmic.set_title(f"rectification {ratios[0].value:.0f} ({low} to {high})", loc="left")
+    if request.get("offset"):
+        linear.set_title(f"{-offset / NANO * 1e3:+.3g} pA for the offset", loc="left")
     logarithmic.set_yscale("log")
     linear.axhline(0, color=GREY, linewidth=0.5, zorder=0)
     for axes, quantity in ((linear, "drain current (nA)"), (logarithmic, "|drain current| (nA)")):

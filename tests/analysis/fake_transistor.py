@@ -22,6 +22,7 @@ class TransistorBench:
     device: AabTransistor = field(default_factory=AabTransistor)
     flicker: float = 0.0
     floor: float = 0.0  # A rms of a sample
+    offset: float = 0.0  # A, of the meter and what leaks into it
     vds: float = 2.0
     seed: int = 1
     run: FakeRun = field(
@@ -40,7 +41,8 @@ class TransistorBench:
     def noisy(self, current: np.ndarray) -> np.ndarray:
         """What the meter makes of true currents (A)."""
         size = np.shape(current)
-        return current * (1 + self.flicker * self.rng.normal(size=size)) + self.floor * self.rng.normal(size=size)
+        flicker, floor = self.flicker * self.rng.normal(size=size), self.floor * self.rng.normal(size=size)
+        return current * (1 + flicker) + floor + self.offset
 
     def add(self, kind: str, flags: int = 0, trace: dict[str, np.ndarray] | None = None, **columns: Any) -> None:
         self.run.add(kind, flags, trace, time=self.now, **columns)
@@ -81,15 +83,16 @@ class TransistorBench:
         }  # fmt: skip
         self.add("sweep", 0, trace, name=name, terminal="drain", measured="drain", points=len(levels), bias="")
 
-    def read(self, name: str, samples: int = 10, delay: float = 0.1, flags: int = 0, vg: float = 0.0) -> None:
-        """Drain current at the gate voltage ``vg`` after ``delay``, without loss of time for the samples."""
+    def read(self, name: str, samples: int = 10, delay: float = 0.1, flags: int = 0, vds: float | None = None) -> None:
+        """Drain current at zero gate voltage after ``delay``, without loss of time for the samples."""
         if delay:
-            self.hold(delay, vg)
-        amps = self.noisy(np.full(samples, self.device.channel_current(self.vds)))
+            self.hold(delay, 0.0)
+        supply = self.vds if vds is None else vds
+        amps = self.noisy(np.full(samples, self.device.channel_current(supply)))
         trace = {"time": np.arange(samples) * 0.02, "current": amps, "status": np.zeros(samples, int)}
         self.add(
             "current", flags, trace, name=name, terminal="drain", value=float(amps.mean()), samples=samples,
-            std=float(amps.std(ddof=1)) if samples > 1 else np.nan, voltage=self.vds, true_voltage=self.vds,
+            std=float(amps.std(ddof=1)) if samples > 1 else np.nan, voltage=supply, true_voltage=supply,
         )  # fmt: skip
 
     def pulse(self, level: float, width: float) -> None:

@@ -149,6 +149,37 @@ def test_the_drain_is_the_curve_and_the_gate_the_leakage():
     assert ask(bench.run, "leakage")["gate_leakage", "transfer"].value == pytest.approx(3e-12)
 
 
+def test_an_offset_of_the_meter_is_subtracted_where_a_reading_tells_it():
+    """F25: leakage of the RSU is as large as what is blocked; read without supply, the device carries nothing."""
+    bench = TransistorBench(offset=-12e-12, **NOISE)
+    bench.read("zero", vds=0.0)
+    bench.device = AabTransistor()
+    bench.transfer("forward", UP)
+    bench.device = AabTransistor()
+    bench.transfer("reverse", UP, vds=-2.0)
+    raw = ask(bench.run, "rectification", of="forward", to="reverse")["rectification", ""]
+    assert raw.value < 100
+    assert "no offset of the meter was subtracted" in raw.note
+    found = ask(bench.run, "rectification", of="forward", to="reverse", offset="zero")["rectification", ""]
+    assert found.low < 860 < found.high
+    assert found.value > 500
+    peak = ask(bench.run, "peak", of="forward")
+    assert "an offset of the meter?" in peak["peak_current", ""].note
+    peak = ask(bench.run, "peak", of="forward", offset="zero")
+    assert peak["peak_current", ""].low < 1.0327e-9 < peak["peak_current", ""].high
+    assert peak["on_off_ratio", ""].value > 1000
+    crossing = ask(bench.run, "crossing", of="forward", offset="zero")  # one way: no value, but no error either
+    assert math.isnan(crossing["dI0", ""].value)
+
+
+def test_an_offset_that_was_not_read_is_refused():
+    bench = TransistorBench()
+    bench.transfer("forward", UP)
+    bench.read("zero", flags=2)
+    with pytest.raises(AnalysisError, match="no usable reading of 'zero'"):
+        ask(bench.run, "peak", of="forward", offset="zero")
+
+
 # --- repetition and conditions ---------------------------------------------------------------------------------------
 
 
@@ -289,6 +320,22 @@ def test_single_samples_take_their_noise_from_neighbours():
     found = ask(bench.run, "train_response", of="train", over="number")
     assert found["train_monotonic", ""].value == 1
     assert "differences of neighbours" in found["train_change", ""].method
+
+
+def test_records_at_several_pulse_numbers_are_one_series_with_the_noise_of_their_repeats():
+    """Burst then sample by the fast unit: windows after each burst, several bursts per pulse number."""
+    rng, run = np.random.default_rng(1), FakeRun(meta={"device": "d"})
+    expected = (0.145, 0.233, 0.340, 0.578, 0.926, 1.030, 1.015, 0.914, 0.768, 0.657)
+    for index, count in enumerate((1, 50, 100, 200, 400, 600, 800, 1200, 2000, 4000)):
+        for burst in range(8):
+            run.loops = {"pulses": float(count), "pulses_index": index, "burst": burst}
+            trace = {"time": np.arange(10) * 1e-5, "current": expected[index] * 1e-9 + 160e-12 * rng.normal(size=10)}
+            run.add("sample", 0, trace, name="response", terminal="drain", points=10, interval=1e-5, window=1e-5)
+    found = ask(run, "train_response", of="response", over="pulses")
+    assert found["train_monotonic", ""].value == 0
+    assert "noise from repeated series" in found["train_change", ""].method
+    assert found["train_change", ""].low < 0.512e-9 < found["train_change", ""].high
+    assert 400 <= found["train_maximum_at", ""].value <= 1200
 
 
 def test_clipped_windows_of_a_record_are_not_averaged_in():

@@ -1,21 +1,21 @@
-"""Base currents: their change by a pulse, and the offset of the meter where the device is off."""
+"""Base currents, and their change by a pulse."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labctl.analysis.curves import Maker
 from labctl.analysis.estimate import Estimate
-from labctl.analysis.intervals import mean_and_deviation, student_quantile
+from labctl.analysis.intervals import student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import AnalysisError, Run, table
 from labctl.analysis.shift import shifted
-from labctl.analysis.transistor.sweeps import conditions, curve_terminal, sweep_groups, traces_of
-from labctl.analysis.transistor.tops import METHOD_REPEATS, combined
+from labctl.analysis.transistor.repeats import combined
+from labctl.analysis.transistor.sweeps import conditions, curve_terminal, traces_of
 from labctl.analysis.trials import Group, reasons
 from labctl.numerics import fit_local
 
@@ -130,34 +130,3 @@ def _drift(run: Run, row: pd.Series[Any], name: str) -> str:
     if error == 0 or 2 * float(stdtr(line.freedom, -abs(slope / error))) > DRIFT:
         return ""
     return f"the samples of {name!r} drift by {slope * np.ptp(time):.2g} A during the reading"
-
-
-def offset(run: Run, request: Mapping[str, Any]) -> list[Result]:
-    """Current where the device is off: a reading taken there, or a curve from ``beyond`` (V) on."""
-    name, confidence, per = request["of"], request["confidence"], request.get("per") or ()
-    if name in set(table(run, "sweep")["name"]):
-        return _offset_of_curve(run, name, float(request.get("beyond", 12.0)), confidence, per)
-    results = []
-    for group, _ in conditions(run, current_rows(run, name), per):
-        used = [sample_mean(row, confidence) for _, row in group.used.iterrows()]
-        estimate = combined(used, confidence) if used else _NOTHING
-        method = "mean of the samples, Student interval" if len(used) == 1 else "mean of the readings, Student interval"
-        samples = int(group.used["samples"].sum()) if used else 0
-        results.append(Maker(run, group, samples)("offset_current", estimate, "A", method, confidence=confidence))
-    return results
-
-
-def _offset_of_curve(run: Run, name: str, beyond: float, confidence: float, per: Sequence[str]) -> list[Result]:
-    results = []
-    for found in sweep_groups(run, name, per):
-        ends = [
-            np.concatenate([b.y[b.x >= beyond] if beyond >= 0 else b.y[b.x <= beyond] for b in sweep.branches])
-            for sweep in found.sweeps
-            if sweep.branches
-        ]
-        parts = [mean_and_deviation(end, confidence)[0] for end in ends if end.size]
-        estimate = combined(parts, confidence) if parts else _NOTHING
-        method = f"mean of the curve from {beyond:g} V on, Student interval" if len(parts) < 2 else METHOD_REPEATS
-        make = Maker(run, found.group, sum(end.size for end in ends), found.note)
-        results.append(make("offset_current", estimate, "A", method, confidence=confidence))
-    return results

@@ -22,8 +22,9 @@ from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
+from labctl.analysis.transistor.repeats import METHOD_REPEATS, combined
 from labctl.analysis.transistor.sweeps import Branch, sweep_groups
-from labctl.analysis.transistor.tops import METHOD_REPEATS, combined, named
+from labctl.analysis.transistor.tops import named
 
 Floats = NDArray[np.float64]
 

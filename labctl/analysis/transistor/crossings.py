@@ -20,8 +20,9 @@ from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, column, table, unit_of_variable
 from labctl.analysis.shift import difference
 from labctl.analysis.transistor.nulls import null_of
+from labctl.analysis.transistor.offsets import offset_of, widened
+from labctl.analysis.transistor.repeats import METHOD_REPEATS, combined
 from labctl.analysis.transistor.sweeps import Branch, SweepGroup, sweep_groups
-from labctl.analysis.transistor.tops import METHOD_REPEATS, combined
 from labctl.analysis.trials import Group
 from labctl.numerics import nearest, noise_near, value_at
 
@@ -88,13 +89,15 @@ def crossing_of(found: SweepGroup, at: float, confidence: float) -> Crossing:
 def crossing(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Both branch currents and their difference, by group and abscissa."""
     at, confidence, results = float(request.get("at") or 0.0), request["confidence"], []
-    for found in sweep_groups(run, request.get("of") or "sweep", request.get("per") or (), request.get("over")):
+    offset = offset_of(run, request.get("offset"), confidence)
+    of, per, over = request.get("of") or "sweep", request.get("per") or (), request.get("over")
+    for found in sweep_groups(run, of, per, over, offset=offset.value):
         both = crossing_of(found, at, confidence)
         make = Maker(run, found.group, len(found.sweeps), both.note)
         method = f"at {at:g} V, {METHOD_REPEATS if len(found.sweeps) > 1 else METHOD}"
         for quantity, estimate in (
-            ("crossing_forward", both.forward),
-            ("crossing_backward", both.backward),
+            ("crossing_forward", widened(both.forward, offset)),
+            ("crossing_backward", widened(both.backward, offset)),
             ("dI0" if at == 0 else "dI", both.change),
         ):
             results.append(

@@ -13,8 +13,9 @@ from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import mean_and_deviation, student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import AnalysisError, Run, table
+from labctl.analysis.transistor.repeats import combined
 from labctl.analysis.transistor.sweeps import SweepGroup, conditions, sweep_groups, traces_of
-from labctl.analysis.transistor.tops import combined, largest
+from labctl.analysis.transistor.tops import largest
 from labctl.analysis.trials import Group, reasons
 from labctl.numerics import fit_resistance
 

@@ -105,21 +105,27 @@ def _merged(group: Group, x: Floats, unit: str, y: Floats, errors: Floats) -> Se
 
 
 def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | None) -> list[Series]:
+    import pandas as pd  # 0.6 s
+
     rows = rows[rows["terminal"] == curve_terminal(rows, "terminal")].copy()
     traces = traces_of(run)
     why = reasons(rows["flags"].to_numpy(np.int64))
     why[(why == "") & ~rows["trace"].isin(list(traces)).to_numpy()] = "no trace"
     rows["why"] = why
-    found = []
+    unit = "s" if over is None else unit_of_variable(run, over) or ""
+    parts: dict[str, list[tuple[Group, Floats, Floats]]] = {}
     for group, at in conditions(run, rows, per, over):
-        parts = [_points(traces[int(number)]) for number in group.used["trace"]]
-        if over is not None:
-            parts = [(np.array([at]), np.array([y.mean()])) for _, y in parts if y.size]
-        if parts:
-            x, y = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-            unit = "s" if over is None else unit_of_variable(run, over) or ""
-            found.append(_merged(group, x, unit, y, np.full(y.size, math.nan)))
-    return found if over is None else _joined(found)
+        points = [_points(traces[int(number)]) for number in group.used["trace"]]
+        if over is not None:  # one value per record, its mean
+            points = [(np.array([at]), np.array([y.mean()])) for _, y in points if y.size]
+        parts.setdefault(group.label, []).extend((group, x, y) for x, y in points)
+    found = []
+    for same in (part for part in parts.values() if part):
+        groups_of = {id(group): group.rows for group, _, _ in same}
+        group = Group(same[0][0].keys, pd.concat(list(groups_of.values())))
+        x, y = (np.concatenate([part[i] for part in same]) for i in (1, 2))
+        found.append(_merged(group, x, unit, y, np.full(y.size, math.nan)))
+    return found
 
 
 def _points(trace: Mapping[str, Any]) -> tuple[Floats, Floats]:
@@ -130,19 +136,6 @@ def _points(trace: Mapping[str, Any]) -> tuple[Floats, Floats]:
     span = float(np.ptp(time)) if time.size else 0.0
     digits = 9 - math.floor(math.log10(span)) if span > 0 else 15
     return np.round(time, digits)[good], current[good]
-
-
-def _joined(parts: list[Series]) -> list[Series]:
-    """Records at the values of a loop variable, one mean each, as one series per group."""
-    import pandas as pd  # 0.6 s
-
-    found = []
-    for label in dict.fromkeys(part.group.label for part in parts):
-        same = [part for part in parts if part.group.label == label]
-        group = Group(same[0].group.keys, pd.concat([part.group.rows for part in same]))
-        x, y = (np.concatenate([getattr(part, key) for part in same]) for key in ("x", "y"))
-        found.append(_merged(group, x, same[0].unit, y, np.full(y.size, math.nan)))
-    return found
 
 
 def need(found: list[Series], name: str) -> list[Series]:

@@ -14,8 +14,8 @@ from labctl.analysis.intervals import student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
 from labctl.analysis.transistor.crossings import lost_beside
+from labctl.analysis.transistor.repeats import METHOD_REPEATS, combined
 from labctl.analysis.transistor.sweeps import Branch, sweep_groups
-from labctl.analysis.transistor.tops import METHOD_REPEATS, combined
 from labctl.numerics import fit_local, nearest
 
 NEIGHBOURS = 4  #: samples on either side of the voltage through which the quadratic goes

@@ -136,19 +136,27 @@ def loop_variables(rows: pd.DataFrame) -> list[str]:
 
 
 def sweep_groups(
-    run: Run, name: str, per: Sequence[str] = ("state",), over: str | None = None, measured: str | None = None
+    run: Run,
+    name: str,
+    per: Sequence[str] = ("state",),
+    over: str | None = None,
+    measured: str | None = None,
+    offset: float = 0.0,
 ) -> list[SweepGroup]:
-    """Sweeps called ``name`` in groups; see ``conditions``. A group whose rows are all unusable has no sweeps."""
+    """Sweeps called ``name`` in groups; see ``conditions``. A group whose rows are all unusable has no sweeps.
+
+    ``offset`` (A) is subtracted from every current.
+    """
     rows, traces = sweep_rows(run, name, measured), traces_of(run)
     unit = (unit_of_variable(run, over) or "") if over else ""
     own = str(rows["measured"].iloc[0]) == str(rows["terminal"].iloc[0])
     return [
-        SweepGroup(group, tuple(_sweep(traces[int(number)], own) for number in group.used["trace"]), at, unit)
+        SweepGroup(group, tuple(_sweep(traces[int(number)], own, offset) for number in group.used["trace"]), at, unit)
         for group, at in conditions(run, rows, per, over)
     ]
 
 
-def _sweep(trace: Mapping[str, Any], own: bool) -> Sweep:
+def _sweep(trace: Mapping[str, Any], own: bool, offset: float) -> Sweep:
     """Measured voltage is that of the measured terminal: it is the abscissa only if that one is swept (``own``)."""
     programmed, current = (np.asarray(trace[name], np.float64) for name in ("set", "current"))
     read = np.asarray(trace.get("voltage", programmed) if own else programmed, np.float64)
@@ -159,7 +167,7 @@ def _sweep(trace: Mapping[str, Any], own: bool) -> Sweep:
     branches = []
     for branch_name, part in _branches(programmed):
         use = usable[part]
-        branches.append(Branch(branch_name, volts[part][use], current[part][use], programmed[part][~use]))
+        branches.append(Branch(branch_name, volts[part][use], current[part][use] - offset, programmed[part][~use]))
     return Sweep(tuple(branches), _left_out(status, readable) if branches else "neither a single nor a cyclic sweep")
 
 

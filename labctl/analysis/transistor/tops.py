@@ -16,6 +16,8 @@ from labctl.analysis.intervals import mean_and_deviation, student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
 from labctl.analysis.shift import ratio
+from labctl.analysis.transistor.offsets import offset_of, widened
+from labctl.analysis.transistor.repeats import METHOD_REPEATS, combined
 from labctl.analysis.transistor.sweeps import Branch, Sweep, SweepGroup, sweep_groups
 from labctl.analysis.trials import Group
 from labctl.numerics import Vertex, find_peak, find_vertex, noise_near, noise_of
@@ -25,13 +27,13 @@ Floats = NDArray[np.float64]
 
 END_SAMPLES = 4  #: samples averaged at an end of a curve
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
+_NONE = Estimate(0.0, 0.0, 0.0)
 _METHODS = {
     "quartic": f"vertex of a quartic through the samples above {ABOVE:.0%} of the global maximum, least squares; "
     "from its residuals the places where the slope may be zero (Fieller) and Student's interval of the height",
     "parabola": "parabola through the top three samples; bounds: the samples beside the largest one",
     "edge": "largest sample: a bound",
 }
-METHOD_REPEATS = "mean over repeated curves, Student interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,11 @@ class Top:
         return self.method == "quartic"
 
 
-def find_top(branch: Branch, confidence: float) -> Top:
-    """Peak of one branch from its usable points; no value where an unusable point may hide the maximum."""
+def find_top(branch: Branch, confidence: float, offset: Estimate = _NONE) -> Top:
+    """Peak of one branch from its usable points; no value where an unusable point may hide the maximum.
+
+    ``offset``: what was subtracted from the currents, for its error.
+    """
     if branch.x.size < 3:
         return _no_top(branch, "fewer than three usable points")
     try:
@@ -73,14 +78,15 @@ def find_top(branch: Branch, confidence: float) -> Top:
     if vertex.method == "quartic":
         t = float(student_quantile(0.5 + confidence / 2, vertex.freedom))
         voltage, current = Estimate(vertex.x, *vertex.x_ends(t)), _about(vertex.y, t * vertex.y_stderr)
+    current, off = widened(current, offset), widened(_off(branch, confidence), offset)
     return Top(
         voltage,
         current,
         _half_width(branch, vertex, confidence),
-        _on_off(branch, current, confidence),
+        ratio(off, current),
         vertex.points,
         vertex.method,
-        "",
+        f"the end of the curve is at {off.value:.2g} A: an offset of the meter?" if off.high < 0 else "",
     )
 
 
@@ -125,20 +131,20 @@ def _half_width(branch: Branch, vertex: Vertex, confidence: float) -> Estimate:
     return _about(ends[1] - ends[0], float(student_quantile(0.5 + confidence / 2, freedom)) * math.sqrt(variance))
 
 
-def _on_off(branch: Branch, current: Estimate, confidence: float) -> Estimate:
-    """Peak over the mean of the last samples at the end of the sweep where the device is more off."""
+def _off(branch: Branch, confidence: float) -> Estimate:
+    """Mean of the last samples at the end of the sweep where the device is more off."""
     order = np.argsort(branch.x, kind="stable")
     ends = [branch.y[order[:END_SAMPLES]], branch.y[order[-END_SAMPLES:]]]
-    off = min((mean_and_deviation(end, confidence)[0] for end in ends), key=lambda e: abs(e.value))
-    return ratio(off, current)
+    return min((mean_and_deviation(end, confidence)[0] for end in ends), key=lambda e: e.value)
 
 
 def peak(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Peak voltage, current, width and on/off ratio of each branch in each group."""
     confidence, results = request["confidence"], []
-    for found in sweep_groups(run, request.get("of") or "sweep", request.get("per") or ()):
+    offset = offset_of(run, request.get("offset"), confidence)
+    for found in sweep_groups(run, request.get("of") or "sweep", request.get("per") or (), offset=offset.value):
         for name in found.names:
-            tops = [find_top(branch, confidence) for branch in found.branches(name)]
+            tops = [find_top(branch, confidence, offset) for branch in found.branches(name)]
             results += _peak_results(run, named(found, name), tops, confidence, _parabolas(found.branches(name)))
         if not found.sweeps:
             results.append(Maker(run, found.group, 0)("peak_voltage", _NOTHING, "V", "refused", "no usable sweep"))
@@ -183,14 +189,6 @@ def _peak_results(run: Run, group: Group, tops: list[Top], confidence: float, pa
     ]
 
 
-def combined(estimates: Iterable[Estimate], confidence: float) -> Estimate:
-    """One estimate as it is; of several, the mean of their values with Student's interval."""
-    every = list(estimates)
-    if len(every) == 1:
-        return every[0]
-    return mean_and_deviation([e.value for e in every], confidence)[0]
-
-
 def largest(sweeps: Iterable[Sweep], confidence: float) -> Estimate:
     """Largest magnitude of the current of a curve, bounded at all its samples at once for the noise on them.
 
@@ -217,18 +215,23 @@ def largest(sweeps: Iterable[Sweep], confidence: float) -> Estimate:
 def rectification(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Largest current of one curve over the largest magnitude of another, by state."""
     confidence = request["confidence"]
-    conducting, blocking = (sweep_groups(run, request[key], request.get("per") or ()) for key in ("of", "to"))
+    per, offset = request.get("per") or (), offset_of(run, request.get("offset"), confidence)
+    conducting, blocking = (sweep_groups(run, request[key], per, offset=offset.value) for key in ("of", "to"))
     below = {found.group.label: found for found in blocking}
     results = []
     for found in conducting:
         other = below.get(found.group.label)
         if other is None:
             continue
-        one, two = (largest(group.sweeps, confidence) for group in (other, found))
+        one, two = (widened(largest(group.sweeps, confidence), offset) for group in (other, found))
         lost = any(b.lost.size for group in (found, other) for s in group.sweeps for b in s.branches)
-        note = "; ".join(
-            dict.fromkeys(filter(None, (found.note, other.note, "lost points may hide a maximum" if lost else "")))
+        words = (
+            found.note,
+            other.note,
+            "lost points may hide a maximum" if lost else "",
+            "" if request.get("offset") else "no offset of the meter was subtracted",
         )
+        note = "; ".join(dict.fromkeys(filter(None, words)))
         points = sum(b.y.size for group in (found, other) for s in group.sweeps for b in s.branches)
         method = "ratio of the largest magnitudes; interval for the noise of all samples at once (MOVER on logarithms)"
         make = Maker(run, found.group, points, other.group.note)

@@ -25,6 +25,7 @@ from labctl.numerics.vertex import ABOVE
 
 Floats = NDArray[np.float64]
 
+RSU_LEAKAGE = 100e-12  #: A, what the switch before a fast unit may leak (reference sec. 3.1)
 END_SAMPLES = 4  #: samples averaged at an end of a curve
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
 _NONE = Estimate(0.0, 0.0, 0.0)
@@ -230,6 +231,7 @@ def rectification(run: Run, request: Mapping[str, Any]) -> list[Result]:
             other.note,
             "lost points may hide a maximum" if lost else "",
             "" if request.get("offset") else "no offset of the meter was subtracted",
+            "an RSU may leak as much as is blocked, and drift (F25)" if one.value < RSU_LEAKAGE else "",
         )
         note = "; ".join(dict.fromkeys(filter(None, words)))
         points = sum(b.y.size for group in (found, other) for s in group.sweeps for b in s.branches)

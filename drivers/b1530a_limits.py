@@ -101,6 +101,7 @@ def capabilities() -> dict[str, Any]:
         "burst": {"min_count": LOOPS[0], "max_count": LOOPS[1], "triggers": ("software",)},
         "arbitrary": {
             "points": (2, VECTORS + 1),
+            "vectors": VECTORS,
             "time_grid": TIME_GRID,
             "max_period": VECTOR[1],
             "window": (-AMPLITUDE, AMPLITUDE),

@@ -264,6 +264,11 @@ def _end(outcome: Any, simulated: bool, seconds: float, json_: bool) -> None:
         )
     else:
         print(f"{'SIMULATED  ' if simulated else ''}{outcome.status}, {outcome.events} events in {seconds:.1f} s")
+        if outcome.flagged:
+            from labctl.store.flags import describe
+
+            told = f"labctl: warning: {outcome.flagged} rows are flagged: {describe(outcome.flags)}"
+            print(told, file=sys.stderr)
         print(outcome.path)
     if outcome.exit_code:
         fail(outcome.reason, f"what was measured is in {outcome.path}", outcome.exit_code)

@@ -84,7 +84,7 @@ class FastUnits:
             connection = fast.get(source)
             behind = next((c for c in connections if c.rsu == source), None)
             smu = self._circuit.port(behind.source) if behind else None
-            if connection is None:
+            if connection is None or connection.isolation != "rsu":
                 mainframe.add_channel(number)
             else:
                 mainframe.add_channel(number, connection.terminal, smu, connection.capacitance)

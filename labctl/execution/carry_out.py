@@ -20,6 +20,9 @@ from labctl.execution.events import Event, StopRun
 from labctl.execution.executor import AskOperator, Executor
 from labctl.plan.plan import Plan
 from labctl.store import Recorder, StorageError
+from labctl.store.flags import Flags
+
+_DOUBTFUL = Flags.COMPLIANCE | Flags.OVERFLOW
 
 
 class Terminated(BaseException):
@@ -28,7 +31,10 @@ class Terminated(BaseException):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: status 'complete', 'stopped' or 'failed', why, and what could not be made safe."""
+    """How a run ended: status 'complete', 'stopped' or 'failed', why, and what could not be made safe.
+
+    ``flagged`` counts the rows with compliance or overflow, ``flags`` says which of the two.
+    """
 
     path: Path
     status: str
@@ -36,6 +42,8 @@ class Outcome:
     events: int
     unsafe: tuple[str, ...]
     exit_code: int = 0
+    flagged: int = 0
+    flags: int = 0
 
 
 def carry_out(
@@ -54,10 +62,13 @@ def carry_out(
     executor = Executor(plan, bench, ask_operator)
     bug: BaseException | None = None
     status, reason, code = "complete", "", 0
+    flagged = flags = 0
     with _sigterm_raises():
         try:
             for event in executor.events():
                 recorder.append(event.kind, event.row, event.trace)
+                doubtful = int(event.row["flags"]) & _DOUBTFUL
+                flagged, flags = flagged + (doubtful != 0), flags | doubtful
                 progress(event)
         except StopRun as stop:
             status, reason, code = "stopped", str(stop), 3
@@ -78,7 +89,7 @@ def carry_out(
             path = recorder.finish(status, reason, _after(bench, reachable=not unsafe and status != "failed"))
     if bug is not None:
         raise bug
-    return Outcome(path, status, reason, recorder.events, unsafe, 4 if unsafe and not code else code)
+    return Outcome(path, status, reason, recorder.events, unsafe, 4 if unsafe and not code else code, flagged, flags)
 
 
 def _after(bench: OpenBench, reachable: bool) -> dict[str, dict[str, object]]:

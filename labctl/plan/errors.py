@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from labctl.plan.plan import Violation
 
 
@@ -27,7 +29,8 @@ class RefusedByLimits(RuntimeError):
         more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
         self.message = f"{first.where}: {describe(first)}{more}"
         super().__init__(self.message)
-        self.hint = f"change '{first.text}', or use a device and bench whose limits hold it"
+        step = shorten(first.text, 100, placeholder=" ...")
+        self.hint = f"change '{step}', or use a device and bench whose limits hold it"
 
 
 _UNITS = {
@@ -37,6 +40,7 @@ _UNITS = {
     "edge": "s",
     "period": "s",
     "pulses": "",
+    "vectors": "",
     "read voltage": "V",
 }
 
@@ -49,9 +53,13 @@ def describe(violation: Violation) -> str:
     )
     by = abs(abs(violation.value) - limit.value)
     return (
-        f"{limit.quantity} {violation.value:.6g} {unit} is {relation} {limit.value:.6g} {unit} "
-        f"of the {limit.whose} ({limit.name}), by {by:.3g} {unit}"
-    ).replace("  ", " ")
+        (
+            f"{limit.quantity} {violation.value:.6g} {unit} is {relation} {limit.value:.6g} {unit} "
+            f"of the {limit.whose} ({limit.name}), by {by:.3g} {unit}"
+        )
+        .replace("  ", " ")
+        .rstrip()
+    )
 
 
 _MINIMA = {"width", "edge", "period"}

@@ -91,7 +91,9 @@ class Measuring:
         )
         played = tuple(op for op in body if isinstance(op, o.Pulses | o.Wait))
         if pulses and played[0] is not pulses[0]:
-            raise PlanError("a record begins with its pulses", str(step.where), "wait before the record, or after the pulses")
+            raise PlanError(
+                "a record begins with its pulses", str(step.where), "wait before the record, or after the pulses"
+            )
         duration, last = self._values.optional(step.duration), self._values.optional(step.last)
         record = o.Record(node, step.label, stations, interval, window, duration, played, last)
         switching = [op for op in body if op not in played]

@@ -10,6 +10,7 @@ the device does (F1, F2); a current is that voltage over the smallest resistance
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from labctl.bench.description import BenchDescription
@@ -19,6 +20,8 @@ from labctl.plan.sources import Sources
 
 #: a level that is a product of a field and a length may round up by this part of itself
 ROUNDING = 1e-9
+#: straight pieces of one pulse in a pattern, its pause included, by shape
+_VECTORS = {"rectangular": 4, "triangle": 3, "ramp": 3}
 
 
 @dataclass
@@ -110,6 +113,11 @@ class Prover:
         if edge < slowest * (1 - ROUNDING) and not op.fast_edges:
             name = "recommended edge; a block 'allow: fast_edges' accepts faster ones"
             self._violate(op, "edge", op.source, name, slowest, edge)
+        most = self._sources.named(op.source).capabilities.get("arbitrary", {}).get("vectors", inf)
+        vectors = len(op.parts) * _VECTORS[op.shape]
+        if vectors > most:
+            name = "vectors of a pattern; repeat a shorter one, or split it"
+            self._violate(op, "vectors", op.source, name, most, vectors)
         one_sign = able.get("one_sign_above")
         if one_sign is not None and worst > one_sign and min(ends) < 0 < max(ends):
             other = min(max(ends), -min(ends))

@@ -1,5 +1,5 @@
 """The module that PyVISA looks up for ``ResourceManager("bench.yaml@labctl")``."""
 
-from sim_backend.visa import LabctlVisaLibrary as WRAPPER_CLASS
+from sim_backend.visa import LabctlVisaLibrary
 
-__all__ = ["WRAPPER_CLASS"]
+WRAPPER_CLASS = LabctlVisaLibrary

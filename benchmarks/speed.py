@@ -1,6 +1,6 @@
 """Speed of the simulated bench and of whole runs; prints a Markdown table. Not a test: figures depend on the machine.
 
-    python benchmarks/speed.py
+python benchmarks/speed.py
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 
 from labctl.execution.events import StopRun
 from labctl.execution.meters import Points
-from labctl.numerics import branch_values, find_peak
+from labctl.numerics import branch_values, find_peak, split_branches
 from labctl.plan import operations as o
 
 
@@ -52,14 +52,18 @@ class Memory:
     def figure(self, condition: o.Condition, where: str) -> float:
         """The value that a condition is about: of a reading, its ratio to a reference, or a figure of a sweep.
 
-        'dI0' (A), 'peak_voltage' (V) and 'peak_current' (A) are those of the first of the sweep's curves.
+        'dI0' (A), 'peak_voltage' (V) and 'peak_current' (A) are those of the first of the sweep's curves, on its forward
+        branch.
         """
         reading = self.latest((condition.reading,), where)
         if condition.quantity != "value":
             points = next(iter(self._curves[condition.reading].values()))
             if condition.quantity == "dI0":
                 return float(branch_values(points.set, points.amps).difference)
-            peak = find_peak(points.set, points.amps)
+            steps = np.diff(points.set)
+            cyclic = bool((steps > 0).any() and (steps < 0).any())
+            forward = split_branches(points.set)[0] if cyclic else slice(None)
+            peak = find_peak(points.set[forward], points.amps[forward])
             return float(peak.x if condition.quantity == "peak_voltage" else peak.y)
         if condition.against:
             return reading.value / self.latest(condition.against, where, before=reading.event).value

@@ -52,8 +52,8 @@ class Memory:
     def figure(self, condition: o.Condition, where: str) -> float:
         """The value that a condition is about: of a reading, its ratio to a reference, or a figure of a sweep.
 
-        'dI0' (A), 'peak_voltage' (V) and 'peak_current' (A) are those of the first of the sweep's curves, on its forward
-        branch.
+        'dI0' (A), 'peak_voltage' (V) and 'peak_current' (A) are those of the first of the sweep's curves, peaks those
+        of its forward branch.
         """
         reading = self.latest((condition.reading,), where)
         if condition.quantity != "value":

@@ -63,9 +63,7 @@ def wall_times(folder: Path) -> None:
         _, wall, cpu, instrument = timed(folder, written(folder, text))
         print(f"{name:22} {wall:6.2f} s, {cpu:.2f} s of CPU (aim {aim} s), instrument time {instrument:.1f} s")
     path, wall, cpu, instrument = timed(folder, "aab/conditioning_map")
-    print(
-        f"{'map of 60 points':22} {wall:6.2f} s, {cpu:.2f} s of CPU (aim 60 s), instrument time {instrument / 3600:.2f} h"
-    )
+    print(f"{'map of 60 points':22} {wall:6.2f} s, {cpu:.2f} s of CPU (aim 60 s), instrument {instrument / 3600:.2f} h")
     begun = time.perf_counter()
     results = api.analyze(path)
     print(f"{'its analysis':22} {time.perf_counter() - begun:6.2f} s")

@@ -26,7 +26,7 @@ class TransistorRig:
         self.bench = bench
         self.clock = bench.clock
         self.b1500 = bench.instruments["b1500"]
-        self.unit = bench.instruments.get("wgfmu")
+        self.unit: Any = bench.instruments.get("wgfmu")
         self.world = bench.library.bench
         self.circuit = self.world.circuit
         self.gate = "3"

@@ -98,7 +98,9 @@ def _section(original: Run, look: SecondLook | None) -> str:
     run: Any = Seen(original, look) if look else original
     facts, results = run_facts(run), analyze_seen(original, look or SecondLook())
     told = warnings(run, results)
-    single = [r for r in results if not math.isfinite(r.at)]
+    curves = _curves(results)
+    in_curves = {id(r) for members in curves.values() for r in members}
+    single = [r for r in results if id(r) not in in_curves]
     parts = [
         f"<h1>{_text(facts['title'])}</h1>",
         '<p><span class="simulated">SIMULATED</span> no instrument was driven</p>' if facts["simulated"] else "",
@@ -106,12 +108,12 @@ def _section(original: Run, look: SecondLook | None) -> str:
         f"<p>{_text(facts['note'])}</p>" if facts["note"] else "",
         *(f'<p class="warning">{_text(warning)}</p>' for warning in told),
         "" if told else "<p>No warnings: no flags, no failed reset, no drift.</p>",
-        "<h2>Results</h2>",
+        "<h2>Results</h2>" if single or not results else "",
         _results(single) if single else "",
         "" if results else "<p>The protocol asks for no result.</p>",
         "<h2>Figures</h2>",
         *(_figure(name, figure) for name, figure in figures_for(run, results).items()),
-        _point_by_point(results),
+        _point_by_point(curves),
         "<h2>What was run</h2>",
         _parameters(run),
         _folded("Steps of the plan", "\n".join(map(str, run.meta.get("nodes") or ()))),
@@ -148,8 +150,9 @@ _NUMBER = ' class="number"'
 def _row(result: Result) -> str:
     words = "; ".join(filter(None, (result.method, result.note)))
     numbers = "".join(f"<td{_NUMBER}>{_text(cell)}</td>" for cell in (*_value_and_interval(result), str(result.n)))
+    state = " at ".join(filter(None, (result.state, abscissa(result))))
     return (
-        f"<tr><td>{_text(result.quantity)}</td><td>{_text(result.state)}</td>{numbers}"
+        f"<tr><td>{_text(result.quantity)}</td><td>{_text(state)}</td>{numbers}"
         f'<td class="words">{_text(words)}</td></tr>\n'
     )
 
@@ -164,20 +167,31 @@ def _value_and_interval(result: Result) -> tuple[str, str]:
     return value, f"{text.low} to {text.high}{unit}{share}"
 
 
-def _point_by_point(results: Iterable[Result]) -> str:
-    """Results that belong to an abscissa: one small table per quantity and state, in two columns."""
-    tables: dict[tuple[str, str, str], list[Result]] = {}
+Curves = Mapping[tuple[str, str, str], list[Result]]
+
+
+def _curves(results: Iterable[Result]) -> Curves:
+    """Results at two or more abscissae, by quantity, state and method."""
+    found: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if math.isfinite(result.at):
-            tables.setdefault((result.quantity, result.state, result.method), []).append(result)
+            found.setdefault((result.quantity, result.state, result.method), []).append(result)
+    return {key: members for key, members in found.items() if len(members) > 1}
+
+
+def _point_by_point(curves: Curves) -> str:
+    """Results that belong to curves: one small table for each, in two columns."""
     parts = []
-    for (quantity, state, method), members in tables.items():
+    for (quantity, state, method), members in curves.items():
+        noted = any(member.note for member in members)
         rows = ""
         for member in members:
             cells = (abscissa(member), *_value_and_interval(member), str(member.n))
             first, *rest = (_text(cell) for cell in cells)
-            rows += f"<tr><td>{first}</td>{''.join(f'<td{_NUMBER}>{cell}</td>' for cell in rest)}</tr>\n"
-        head = f"<tr><th>at</th>{''.join(f'<th{_NUMBER}>{name}</th>' for name in ('value', 'interval', 'n'))}</tr>"
+            words = f'<td class="words">{_text(member.note)}</td>' if noted else ""
+            rows += f"<tr><td>{first}</td>{''.join(f'<td{_NUMBER}>{cell}</td>' for cell in rest)}{words}</tr>\n"
+        head = "".join(f"<th{_NUMBER}>{name}</th>" for name in ("value", "interval", "n"))
+        head = f"<tr><th>at</th>{head}{'<th>notes</th>' if noted else ''}</tr>"
         name = ", ".join(filter(None, (quantity, state)))
         parts.append(
             f"<div><h3>{_text(name)}</h3><table><thead>{head}</thead>\n<tbody>{rows}</tbody></table>"

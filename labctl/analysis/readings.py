@@ -211,21 +211,24 @@ def energy(run: Run, request: Mapping[str, Any]) -> list[Result]:
     read. The switch happened within the width.
     """
     rows = trials(run, request["of"], request.get("over"))
-    for name in ("before", "after"):
-        source = readings(run, request[name])
-        place = np.searchsorted(source["event"].to_numpy(), rows["event"].to_numpy()) - 1
-        usable = (place >= 0) & (source["why"].to_numpy()[place] == "")
-        rows[name] = np.where(usable, source["value"].to_numpy(np.float64)[place], np.nan)
-        rows["why"] = np.where((rows["why"] == "") & ~usable, f"no resistance {name}", rows["why"])
     pulses = table(run, "pulse")
     pulses = pulses[~pulses["role"].fillna("").isin(("reset", "erase"))]
     place = np.searchsorted(pulses["event"].to_numpy(), rows["event"].to_numpy()) - 1
     rows["level"], rows["width"] = (pulses[c].to_numpy(np.float64)[place] for c in ("level", "width"))
+    until = {"before": pulses["event"].to_numpy()[place], "after": rows["event"].to_numpy()}
+    for name, event in until.items():
+        source = readings(run, request[name])
+        place = np.searchsorted(source["event"].to_numpy(), event) - 1
+        usable = (place >= 0) & (source["why"].to_numpy()[place] == "")
+        rows[name] = np.where(usable, source["value"].to_numpy(np.float64)[place], np.nan)
+    rows["before"] = rows["before"].fillna(rows["reference"])  # of the first trial: there is no such reading yet
+    for name in until:
+        rows["why"] = np.where((rows["why"] == "") & rows[name].isna(), f"no resistance {name}", rows["why"])
     results = []
     for at, part in rows.groupby("at") if request.get("over") else [(math.nan, rows)]:
         group = Group((), part)
         spikes = group.used[group.used["y"] == 1]
-        make = Maker(run, group, len(spikes))
+        make = Maker(run, group, len(spikes), "" if len(spikes) else "no spike to bound")
         work = spikes["level"] ** 2 * spikes["width"]
         least, most = (work / spikes["before"]).mean(), (work / spikes["after"]).mean() * request.get("excess", 1.0)
         unit = str(rows["at_unit"].iloc[0]) if request.get("over") else ""

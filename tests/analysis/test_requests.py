@@ -209,6 +209,20 @@ def test_energy_is_bounded_not_measured():
     assert math.isnan(found["energy"].confidence)
 
 
+def test_energy_takes_the_resistance_before_the_pulse_not_the_one_after_its_reset():
+    run = FakeRun(meta={"device": "d"})
+    for before, after in ((4e5, 8e4), (1e6, 1e5)):
+        run.add("pulse", terminal="pd", role="probe", level=4.0, width=1e-4, base=0.0, count=1)
+        run.add("resistance", name="after_pulse", value=after, stderr=1.0, points=21)
+        run.add("pulse", terminal="pd", role="reset", level=-4.2, width=1e-4, base=0.0, count=1)
+        run.add("resistance", name="after_reset", value=1e6, stderr=1.0, points=21)
+        run.add("spike", name="spike", value=1, ratio=after / before, resistance=after, reference=before, criterion=0.5)
+    (found, _) = ask(run, "energy", of="spike", before="after_reset", after="after_pulse")
+    assert found.low == pytest.approx(16 * 1e-4 * (1 / 4e5 + 1 / 1e6) / 2)
+    assert found.high == pytest.approx(16 * 1e-4 * (1 / 8e4 + 1 / 1e5) / 2)
+    assert found.left_out == 0
+
+
 def test_spread_over_repeats_and_change_per_decade():
     run, device = FakeRun(meta={"device": "d"}), Neuron(seed=3)
     volts = np.linspace(3.4, 5.0, 9)

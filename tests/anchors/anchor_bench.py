@@ -63,6 +63,7 @@ class Laboratory:
     """Runs protocols on simulated benches of its own, each with a fresh device unless told to go on with one."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._count = 0
 

@@ -14,7 +14,7 @@ from anchor_bench import Measured
 
 Measure = Callable[..., Measured]
 
-#: a hundred times less current: what the device sees is what the generator is set to, to 0.1 mV
+#: ten times less current: what the device sees is what the generator is set to, to 0.4 mV
 LIGHT = {"parameters": {"r_ns": 4e6, "r_s": 8e5}}
 
 

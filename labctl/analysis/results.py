@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: keys of a result in JSON, in order (design section 9)
 KEYS = (
-    "run", "device", "quantity", "state", "at", "value", "low", "high", "confidence", "unit", "method", "n",
+    "run", "device", "quantity", "state", "at", "value", "low", "high", "confidence", "unit", "method", "n", "at_unit",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from labctl.analysis.estimate import Estimate
 from labctl.analysis.intervals import clopper_pearson, mean_and_deviation, student_quantile, wilson
 from labctl.analysis.psychometric import merge_counts
 from labctl.analysis.results import Result
-from labctl.analysis.runs import AnalysisError, Run, table
+from labctl.analysis.runs import AnalysisError, Run, table, unit_of_variable
 from labctl.analysis.shift import difference, ratio
 from labctl.analysis.trials import Group, groups, trials, why_not
 
@@ -145,7 +145,9 @@ def window(run: Run, request: Mapping[str, Any]) -> list[Result]:
         make = Maker(run, Group(keys, above.rows), sum(map(len, samples)), under.note)
         method = "ratio of mean resistances, interval from theirs (MOVER on logarithms)"
         method += PER_SWITCHING if sum(map(len, samples)) < len(above.used) + len(under.used) else ""
-        results.append(make("ratio", ratio(one, other), "", method, at=at, confidence=request["confidence"]))
+        unit = unit_of_variable(run, request["over"]) if request.get("over") else None
+        where: dict[str, Any] = {"at": at, "at_unit": unit or ""}
+        results.append(make("ratio", ratio(one, other), "", method, confidence=request["confidence"], **where))
     return results
 
 

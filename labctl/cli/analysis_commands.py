@@ -1,4 +1,4 @@
-"""Commands of analysts: ``analyze``, ``report`` and ``export-model``; thin, like ``labctl.cli``, which adds them."""
+"""Commands of analysts: ``analyze``, ``report`` and ``export-model``; thin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from labctl.cli.saying import fail, say_json
 
 if TYPE_CHECKING:
     from labctl.analysis import Result
@@ -79,7 +81,6 @@ def answer(
     """Analyse, tell, write; files that cannot be analysed are told at the end and decide the exit code."""
     from labctl.analysis.many import Task, analyze_many, save_table, table_of
     from labctl.analysis.second_look import SecondLook
-    from labctl.cli import say_json
 
     task = Task(look or SecondLook(), curves=spread is not None)
     with _progress(len(runs)) as progress:
@@ -143,7 +144,6 @@ def _figures(analysed: Sequence[Analysed], folder: Path, stream: Any) -> None:
 
 def _end(analysed: Sequence[Analysed]) -> None:
     """Problems in two lines each; of several, the exit code is the gravest (the highest)."""
-    from labctl.cli import fail
 
     bad = [one for one in analysed if one.problem]
     if not bad:

@@ -70,16 +70,6 @@ def test_maximum_and_likelihood_ratio_ends_against_brute_force(seed, s, n):
     assert estimate.high == pytest.approx(brentq(excess, estimate.value, estimate.value + 1), abs=1e-6)
 
 
-def test_plain_maximum_likelihood_agrees_with_statsmodels():
-    sm = pytest.importorskip("statsmodels.api")
-    k = draw(5)[0]
-    theirs = sm.GLM(np.column_stack([k, 30 - k]), sm.add_constant(VOLTS), family=sm.families.Binomial()).fit(tol=1e-12)
-    ours = fit_many(VOLTS, np.full(17, 30), k[None], kappa=0.0)
-    assert ours.intercept[0] == pytest.approx(theirs.params[0], rel=1e-8)
-    assert ours.steepness[0] == pytest.approx(theirs.params[1], rel=1e-8)
-    np.testing.assert_allclose(ours.covariance[0], theirs.cov_params(), rtol=1e-6)
-
-
 def test_batch_equals_single_fits_with_shared_and_with_own_designs():
     k = draw(6, sets=5)
     shared = fit_many(VOLTS, np.full(17, 30), k, levels=(0.1, 0.5), slope=True)

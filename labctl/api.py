@@ -93,20 +93,19 @@ def run(
     """Run a protocol and return how it ended, with the path of the run file.
 
     Raises:
-        RefusedByLimits: the plan breaks a limit; nothing was opened.
+        RefusedByLimits, ForeignPlan: the plan breaks a limit, or is another bench's; nothing was opened.
         InstrumentUnavailable, BenchBusy: the bench could not be opened; nothing was driven.
         StorageError: the run file could not be made or kept.
     """
     from labctl.bench.opening import visa_specification
-    from labctl.plan.errors import RefusedByLimits
+    from labctl.plan.proved import check_proved
 
     ready = (
         protocol
         if isinstance(protocol, Prepared)
         else prepare(protocol, bench, simulate=simulate, overrides=overrides, seed=seed, allow=allow)
     )
-    if ready.plan.violations:
-        raise RefusedByLimits(ready.plan.violations)
+    check_proved(ready.plan, ready.bench)
     specification = visa_specification(ready.bench, ready.bench_file, simulate, ready.plan.seed)
     about = {"operator": operator, "device": device or ready.bench.device.id, "note": note}
     return run_on(specification, ready, _run_path(Path(out), ready.plan.protocol), about, ask_operator, progress)
@@ -157,14 +156,11 @@ def _instruments(opened: OpenBench) -> dict[str, dict[str, Any]]:
 
 def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str, str]) -> Any:
     """Everything that is known before the first event; enough to repeat a simulated run (``labctl.rerun``)."""
+    from labctl.plan.origin import kept_texts
     from labctl.store import Header
 
     protocol = ready.protocol
-    used = {
-        label: {"folder": source.folder, "text": source.text}
-        for label, source in protocol.sources.items()
-        if label != protocol.file
-    }
+    (label, own), *used = kept_texts(protocol).items()
     return Header(
         protocol=protocol.source_text,
         resolved=json.dumps(protocol.resolved()),
@@ -178,8 +174,8 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str,
         simulated=ready.simulated,
         nodes=[f"{node.text}  [{node.where}]" for node in ready.plan.nodes],
         extra={
-            "protocol_file": {"label": protocol.file, "folder": protocol.sources[protocol.file].folder},
-            "used_protocols": used,
+            "protocol_file": {"label": label, "folder": own["folder"]},
+            "used_protocols": dict(used),
             "device_state": _device_state(ready.bench) if ready.simulated else None,
         },
         **about,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -107,24 +106,20 @@ def _interrupted(run: Run) -> bool:
 def _prepare(run: Run, folder: Path) -> tuple[Prepared, str]:
     """The plan from the file's texts, and the VISA library of its simulated bench, whose files go to ``folder``."""
     from labctl.api import Prepared
-    from labctl.bench.loading import parse_bench
-    from labctl.plan.build import build_plan
-    from labctl.protocol import load_protocol
+    from labctl.plan.origin import Origin
     from labctl.store import RunFileError
 
     meta = run.meta
-    resolved: Mapping[str, Any] = meta["resolved"]
-    protocol = load_protocol(resolved["name"], resolved["overrides"], _library(meta))
+    origin = Origin.of_run(meta)
     bench_file = folder / "bench.yaml"
-    bench_file.write_text(meta["bench"], encoding="utf-8", newline="")
-    bench = parse_bench(meta["bench"], f"bench of {run.path}")
+    bench_file.write_text(origin.bench, encoding="utf-8", newline="")
+    bench = origin.parse_bench(f"bench of {run.path}")
     if bench.simulation.clock == "wall":
         raise RunFileError(
             f"{run.path}: simulated in real time, which no repetition follows to the bit",
             "run it with 'clock: virtual' in the bench file",
         )
-    seed = int(meta["seed"])
-    query = f"seed={seed}"
+    query = f"seed={origin.seed}"
     if bench.simulation.state is not None:
         state = folder / "device_state.json"
         if meta["extra"]["device_state"] is not None:
@@ -133,13 +128,6 @@ def _prepare(run: Run, folder: Path) -> tuple[Prepared, str]:
     # Nothing outside this process is touched, so that no lock of the bench is taken either.
     simulation = bench.simulation.model_copy(update={"state": None})
     bench = bench.model_copy(update={"visa": "@labctl", "simulation": simulation})
-    plan = build_plan(protocol, bench, seed=seed, allow=tuple(meta["plan"]["allowed"]))
-    return Prepared(protocol, bench, bench_file, plan, True), f"{bench_file}?{query}@labctl"
-
-
-def _library(meta: Mapping[str, Any]) -> dict[str, Any]:
-    from labctl.protocol.sources import Source
-
-    main = meta["extra"]["protocol_file"]
-    texts = {main["label"]: {"folder": main["folder"], "text": meta["protocol"]}, **meta["extra"]["used_protocols"]}
-    return {label: Source(kept["text"], label, kept["folder"], label) for label, kept in texts.items()}
+    protocol = origin.load_protocol()
+    ready = Prepared(protocol, bench, bench_file, origin.plan(protocol, bench), True)
+    return ready, f"{bench_file}?{query}@labctl"

@@ -9,21 +9,26 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from labctl.protocol.units import to_si
+from labctl.protocol.units import text, to_si
 
 
 def _si(dimension: str) -> BeforeValidator:
     return BeforeValidator(lambda value: to_si(value, dimension))
 
 
-Volts = Annotated[float, _si("V")]
-Amperes = Annotated[float, _si("A")]
-Seconds = Annotated[float, _si("s")]
-Metres = Annotated[float, _si("m")]
-Farads = Annotated[float, _si("F")]
-Ohms = Annotated[float, _si("ohm")]
+def _said(dimension: str) -> PlainSerializer:
+    """In JSON a quantity is its exact text with unit, as in the file."""
+    return PlainSerializer(lambda value: text(value, dimension), when_used="json")
+
+
+Volts = Annotated[float, _si("V"), _said("V")]
+Amperes = Annotated[float, _si("A"), _said("A")]
+Seconds = Annotated[float, _si("s"), _said("s")]
+Metres = Annotated[float, _si("m"), _said("m")]
+Farads = Annotated[float, _si("F"), _said("F")]
+Ohms = Annotated[float, _si("ohm"), _said("ohm")]
 
 
 class _Model(BaseModel):

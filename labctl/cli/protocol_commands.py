@@ -122,6 +122,7 @@ def _verdict(planned: Any) -> dict[str, Any]:
         ],
         "warnings": list(planned.warnings),
         "hash": planned.hash,
+        "fingerprint": planned.fingerprint,
     }
 
 

@@ -19,6 +19,7 @@ from labctl.bench.opening import OpenBench
 from labctl.execution.events import Event, StopRun
 from labctl.execution.executor import AskOperator, Executor
 from labctl.plan.plan import Plan
+from labctl.plan.proved import check_proved
 from labctl.store import Recorder, StorageError
 from labctl.store.flags import Flags
 
@@ -55,9 +56,11 @@ def carry_out(
 ) -> Outcome:
     """Execute ``plan``, record its events, leave the bench safe, finish the run file.
 
-    Raised, after the bench is safe: ``StorageError`` when the file cannot be finished, and bugs. Any other end is
-    in the outcome.
+    Raised before anything is sent: ``RefusedByLimits``, ``ForeignPlan`` (the plan is not proved, or not on this bench).
+    Raised after the bench is safe: ``StorageError`` when the file cannot be finished, and bugs. Any other end is in the
+    outcome.
     """
+    check_proved(plan, bench.description)
     bench.tap(recorder.wire)
     executor = Executor(plan, bench, ask_operator)
     bug: BaseException | None = None

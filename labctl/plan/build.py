@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labctl.bench.description import BenchDescription
+from labctl.bench.facts import proof_facts
 from labctl.plan import cost
 from labctl.plan import operations as o
 from labctl.plan.errors import PlanError
@@ -56,6 +57,7 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
         title=protocol.title,
         protocol=protocol.name,
         bench=bench.name,
+        proved_on=proof_facts(bench),
         seed=seed,
         nodes=nodes,
         ops=ops,

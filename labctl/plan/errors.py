@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import shorten
 
-from labctl.plan.plan import Violation
+from labctl.plan.plan import Plan, Violation
 
 
 class PlanError(ValueError):
@@ -31,6 +31,20 @@ class RefusedByLimits(RuntimeError):
         super().__init__(self.message)
         step = shorten(first.text, 100, placeholder=" ...")
         self.hint = f"change '{step}', or use a device and bench whose limits hold it"
+
+
+class ForeignPlan(RuntimeError):
+    """The plan was proved on another bench than the one it is to be carried out on (exit code 3)."""
+
+    exit_code = 3
+
+    def __init__(self, plan: Plan, bench: str, difference: str) -> None:
+        self.message = (
+            f"the plan of {plan.protocol} was proved on bench {plan.bench!r} ({plan.fingerprint[:16]}), "
+            f"not on this {bench!r}: {difference}"
+        )
+        super().__init__(self.message)
+        self.hint = "plan the protocol again on this bench, or name the bench that it was proved on with --bench"
 
 
 _UNITS = {

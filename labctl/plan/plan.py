@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
+from labctl.bench.facts import fingerprint
 from labctl.plan.operations import Op
 
 
@@ -68,11 +69,15 @@ class Extent:
 
 @dataclass(frozen=True)
 class Plan:
-    """A protocol lowered onto a bench; see the module's docstring."""
+    """A protocol lowered onto a bench; see the module's docstring.
+
+    ``proved_on``: what the proof depends on in the bench file (``labctl.bench.facts``); it holds for no other bench.
+    """
 
     title: str
     protocol: str
     bench: str
+    proved_on: dict[str, Any]
     seed: int
     nodes: tuple[Node, ...]
     ops: tuple[Op, ...]
@@ -93,6 +98,11 @@ class Plan:
     def text(self) -> str:
         """``to_dict`` as JSON in one spelling only: what is hashed and stored."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the bench that the plan was proved on, hexadecimal."""
+        return fingerprint(self.proved_on)
 
     @property
     def hash(self) -> str:

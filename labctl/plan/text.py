@@ -20,7 +20,7 @@ def describe_plan(plan: Plan) -> list[str]:
         + "; ".join(
             f"{t}: {e.low:g} .. {e.high:g} V, up to {quantity(e.current, 'A')}" for t, e in plan.envelope.items()
         ),
-        f"hash       {plan.hash[:16]}",
+        f"hash       {plan.hash[:16]}, proved on bench {plan.bench} {plan.fingerprint[:16]}",
         "",
         *outline(plan.ops),
     ]

@@ -20,7 +20,6 @@ from drivers.clock import Clock
 from drivers.errors import ErrorEntry, IdentityError, ReadBackError, SettingError
 from drivers.wire import WireInstrument, attempt
 
-_MODEL = "B1500A"
 _SMUS = ("HRSMU", "MPSMU")
 _INTERLOCK_OPEN = 8
 
@@ -118,18 +117,7 @@ class B1500A(B1500ALink):
         """Whether the safety interlock is closed: above 42 V it must be."""
         return not int(self.ask("*STB?")) & _INTERLOCK_OPEN
 
-    @classmethod
-    def capabilities(cls, model_name: str | None = _MODEL, channel: str = "1") -> dict[str, Any]:
-        """What an SMU can do, for planning without an instrument; SI units.
-
-        Raises:
-            IdentityError: unknown model. SettingError: no such slot.
-        """
-        if model_name not in (None, _MODEL):
-            raise IdentityError(f"{model_name!r} is not a {_MODEL}")
-        if not channel.isdecimal() or not 1 <= int(channel) <= 10:
-            raise SettingError(f"a {_MODEL} has the slots 1 to 10, not {channel!r}")
-        return ranges.capabilities()
+    capabilities = staticmethod(ranges.capabilities)
 
     # -- measurements -----------------------------------------------------------------------------------------------
 
@@ -388,6 +376,6 @@ class B1500A(B1500ALink):
 
     def _identify(self, reply: str) -> dict[str, str]:
         fields = [field.strip() for field in reply.strip().split(",")]
-        if len(fields) != 4 or fields[1] != _MODEL:
-            raise IdentityError(f"{self.name}: {reply!r} is not the identity of a {_MODEL}")
+        if len(fields) != 4 or fields[1] != ranges.MODEL:
+            raise IdentityError(f"{self.name}: {reply!r} is not the identity of a {ranges.MODEL}")
         return {"manufacturer": fields[0], "model": fields[1], "serial": fields[2], "firmware": fields[3]}

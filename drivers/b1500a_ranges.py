@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from drivers.errors import SettingError
+from drivers.errors import IdentityError, SettingError
 from drivers.wire import within
 
+MODEL = "B1500A"
 #: output or compliance voltage (V) -> largest current (A); HRSMU and MPSMU
 ENVELOPE = ((20.0, 0.1), (40.0, 0.05), (100.0, 0.02))
 MAX_VOLTAGE, MAX_CURRENT = 100.0, 0.1
@@ -105,8 +106,16 @@ def sampling_grid(interval: float) -> float:
     return 1e-3 if interval >= FINE_INTERVAL - _ROUNDING else 1e-5
 
 
-def capabilities(line_frequency: float = 50.0) -> dict[str, Any]:
-    """What an SMU channel can do, for planning without an instrument; SI units."""
+def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str, Any]:
+    """What an SMU can do, for planning without an instrument; SI units.
+
+    Raises:
+        IdentityError: unknown model. SettingError: no such slot.
+    """
+    if model_name not in (None, MODEL):
+        raise IdentityError(f"{model_name!r} is not a {MODEL}")
+    if not channel.isdecimal() or not 1 <= int(channel) <= 10:
+        raise SettingError(f"a {MODEL} has the slots 1 to 10, not {channel!r}")
     levels = {
         "window": (-MAX_VOLTAGE, MAX_VOLTAGE),
         "interlock": INTERLOCK,
@@ -137,7 +146,7 @@ def capabilities(line_frequency: float = 50.0) -> dict[str, Any]:
             "output_time": 5e-3,
             "auto_delay": SETTLING[1e-8],
             "auto_delays": dict(SETTLING),
-            "line_frequency": line_frequency,
+            "line_frequency": 50.0,
             "point_overhead": READING_OVERHEAD,
         },
         "lines": 0,

@@ -1,16 +1,17 @@
 """Open the instruments of a bench file, real or simulated, and close them safely.
 
 Drivers are found by name in the entry-point group ``labctl.drivers``; labctl knows them by what they can do
-(``labctl.bench.capabilities``), never by import.
+(``capabilities``), never by import.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def driver_class(name: str) -> Any:
     Raises:
         BenchFileError: no such driver is installed.
     """
-    found = {point.name: point for point in entry_points(group="labctl.drivers")}
+    found = _registered("labctl.drivers")
     if name not in found:
         raise BenchFileError(
             f"no driver named {name!r} is installed",
@@ -45,6 +46,22 @@ def driver_class(name: str) -> Any:
             "a driver is an entry point in the group labctl.drivers",
         )
     return found[name].load()
+
+
+def capabilities(name: str, model: str | None, channel: str) -> dict[str, Any]:
+    """What a driver's channel can do, without an instrument.
+
+    A driver that is slow to import registers a function for it in the group ``labctl.capabilities``; of the others, the
+    class is asked.
+    """
+    quick = _registered("labctl.capabilities").get(name)
+    ask = quick.load() if quick else driver_class(name).capabilities
+    return dict(ask(model, channel))
+
+
+@functools.cache
+def _registered(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
 
 
 @dataclass

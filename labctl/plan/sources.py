@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.bench.description import BenchDescription, Connection
-from labctl.bench.opening import driver_class
+from labctl.bench.opening import capabilities
 from labctl.plan.errors import PlanError
 
 
@@ -39,8 +39,8 @@ class Sources:
                 continue
             instrument, _, channel = connection.source.partition(".")
             entry = bench.instruments[instrument]
-            capabilities = driver_class(entry.driver).capabilities(entry.model, channel)
-            self.all.append(Source(connection.source, connection, dict(capabilities)))
+            able = capabilities(entry.driver, entry.model, channel)
+            self.all.append(Source(connection.source, connection, able))
 
     def on(self, terminal: str) -> list[Source]:
         return [s for s in self.all if s.connection.terminal == terminal]

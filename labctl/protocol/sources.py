@@ -67,6 +67,7 @@ def _from_library(name: str, folder: str | None, where: Where | None, library: L
     raise ProtocolError(f"protocol '{name[:80]}' is not among the texts that were kept", where, "give its file")
 
 
+@functools.lru_cache(maxsize=32)  # a part is used many times in one protocol; nothing changes a document once read
 def parse_source(source: Source) -> Mapping:
     """The document as a mapping."""
     root = parse(source.text, source.label)

@@ -90,6 +90,11 @@ def _check(run: Run) -> None:
             f"{run.path}: not a simulated run: what happened on the device cannot be repeated",
             "compare two runs of the same protocol: labctl diff RUN RUN",
         )
+    if "resumed" in run.meta["extra"]:
+        raise RunFileError(
+            f"{run.path}: this run continues {run.meta['extra']['resumed']['from']}: not one run from start to end",
+            "repeat a run of the same protocol that was not interrupted",
+        )
     if "protocol_file" not in run.meta["extra"]:
         raise RunFileError(
             f"{run.path}: written before run files kept the protocols that a protocol uses",

@@ -88,6 +88,19 @@ TRACE = struct.Struct("<HI")  # layout, points; then the channels' bytes, one af
 WIRE = struct.Struct("<qdII")  # number, time (s), code of the instrument, code of the direction; then the message
 TRACE_HEAD = np.dtype([("layout", "<u2"), ("points", "<u4")])
 WIRE_HEAD = np.dtype([("time", "<f8"), ("instrument", "<u4"), ("direction", "<u4"), ("length", "<u4")])
+MESSAGE = -2  # stands for the kind of row where a message of the wire log is meant
+INTENT = ("labctl", "intent")  # instrument and direction of a message that says what is about to act on the device
+
+
+def intent_message(step: int, what: str) -> bytes:
+    """An intent as a message: the node of the plan, a space, words."""
+    return f"{step} {what}".encode("utf-8", "backslashreplace")
+
+
+def read_intent(message: bytes) -> tuple[int, str]:
+    """Node of the plan and words of an intent. A lost message has the node -1."""
+    step, _, what = message.decode().partition(" ")
+    return int(step or -1), what
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,31 @@ def named(column: Column, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return values
     names = {code: name for name, code in column.enum.items()}
     return np.array([names.get(value, str(value)) for value in values.tolist()], object)
+
+
+def in_order(content: Content) -> Iterator[tuple[int, bytes, bytes]]:
+    """All events and messages as they were recorded, one after the other: kind of row, its bytes, those of its trace.
+
+    A message has the kind ``MESSAGE``.
+    """
+
+    def messages(start: int, stop: int) -> Iterator[tuple[int, bytes, bytes]]:
+        return ((MESSAGE, content.wire(number), b"") for number in range(start, stop))
+
+    tables = [content.rows(layout.index, 0, content.count(layout.index)) for layout in content.identity.layouts]
+    kinds = np.repeat(np.arange(len(tables)), [len(rows) for rows in tables])
+    places = np.concatenate([np.empty(0, np.int64), *(np.arange(len(rows)) for rows in tables)])
+    order = np.argsort(np.concatenate([np.empty(0, np.int64), *(rows["event"] for rows in tables)]))
+    packed = [(memoryview(rows.tobytes()), rows.dtype.itemsize) for rows in tables]
+    before = [(rows["wire"].tolist(), rows["trace"].tolist()) for rows in tables]
+    logged = 0
+    for kind, place in zip(kinds[order].tolist(), places[order].tolist(), strict=True):
+        (data, size), (wires, traces) = packed[kind], before[kind]
+        yield from messages(logged, wires[place])
+        logged = wires[place]
+        row = bytes(data[place * size : (place + 1) * size])
+        yield kind, row, content.trace(traces[place]) if traces[place] >= 0 else b""
+    yield from messages(logged, content.counts.wires)
 
 
 def digest(previous: bytes, streams: Iterable[bytes | memoryview]) -> bytes:

@@ -104,7 +104,7 @@ class Run:
             self._check_journal()
         elif self._check:
             self._check_pages()
-        with self._reader() as reader:
+        with self.content() as reader:
             self._identity = reader.identity
             self._history = list(reader.history)
 
@@ -126,7 +126,8 @@ class Run:
                 f"Restore the file from a backup; what is affected: labctl verify {self._source}",
             )
 
-    def _reader(self) -> AbstractContextManager[JournalReader | H5Reader]:
+    def content(self) -> AbstractContextManager[JournalReader | H5Reader]:
+        """The file's reader: what is recorded as the recorder wrote it."""
         return nullcontext(self._journal) if self._journal is not None else H5Reader(self._source)
 
     def refresh(self) -> bool:
@@ -143,7 +144,7 @@ class Run:
             self._check_journal()
             new |= self._journal.running != running
             self._history = list(self._journal.history)
-        for name in ("meta", "tables", "events", "traces", "wire") if new else ():
+        for name in ("meta", "tables", "events", "traces", "wire", "intents") if new else ():
             self.__dict__.pop(name, None)
         return new
 
@@ -193,7 +194,7 @@ class Run:
     def _table(self, kind: int) -> pd.DataFrame:
         import pandas as pd
 
-        with self._reader() as reader:
+        with self.content() as reader:
             if isinstance(reader, H5Reader):
                 return pd.DataFrame(reader.columns(kind))
             rows = reader.rows(kind, 0, reader.count(kind))
@@ -222,7 +223,7 @@ class Run:
     @cached_property
     def traces(self) -> Mapping[int, Trace]:
         """Number of a trace (column ``trace``) -> its arrays by name."""
-        with self._reader() as reader:
+        with self.content() as reader:
             numbers = range(len(reader.trace_heads()))
             if isinstance(reader, H5Reader):
                 reader.load_traces()
@@ -245,7 +246,7 @@ class Run:
         """The wire log: time (s), instrument, direction, data (bytes); an event's messages: see its column ``wire``."""
         import pandas as pd
 
-        with self._reader() as reader:
+        with self.content() as reader:
             heads = reader.wire_heads()
             texts = {
                 name: np.array([reader.strings[i] for i in heads[name].tolist()], object)
@@ -253,3 +254,29 @@ class Run:
             }
             data = [reader.wire(i)[c.WIRE.size :] for i in range(len(heads))]
         return pd.DataFrame({"time": heads["time"], **texts, "data": pd.Series(data, dtype=object)})
+
+    @cached_property
+    def intents(self) -> pd.DataFrame:
+        """What was about to act on the device, in order: event and wire (how many events and messages had been stored
+        before it), time (s), step (node of the plan), what.
+
+        What it sent stands in the wire log from ``wire`` + 1 on; the event that came of it has number ``event``.
+        """
+        import pandas as pd
+
+        log = self.wire
+        places = np.flatnonzero((log["instrument"] == c.INTENT[0]) & (log["direction"] == c.INTENT[1]))
+        tables = [table for table in self.tables.values() if len(table)]
+        events = np.sort(np.concatenate([np.empty(0, np.int64), *(table["event"] for table in tables)]))
+        wires = np.sort(np.concatenate([np.empty(0, np.int64), *(table["wire"] for table in tables)]))
+        stored = np.concatenate([[0], events + 1])[np.searchsorted(wires, places, side="right")]
+        said = [c.read_intent(message) for message in log["data"].to_numpy()[places]]
+        return pd.DataFrame(
+            {
+                "event": stored.astype(np.int64),
+                "wire": places.astype(np.int64),
+                "time": log["time"].to_numpy()[places],
+                "step": np.array([step for step, _ in said], np.int64),
+                "what": pd.Series([what for _, what in said], dtype=object),
+            }
+        )

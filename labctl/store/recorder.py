@@ -7,6 +7,7 @@ import struct
 import sys
 import uuid
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from labctl.store import content as c
 from labctl.store.errors import StorageError, storage_error
 from labctl.store.files import journal_of
+from labctl.store.fitting import fill, misfit
 from labctl.store.header import Header, canonical, now, storable
 from labctl.store.journal import JournalWriter, Tag, pack_block, record
 from labctl.store.tables import Column, RowLayout, check_name, row_layouts
@@ -25,7 +27,7 @@ BLOCK_PIECES = 2048  # pieces (rows, traces, messages) after which a block of th
 BLOCK_BYTES = 1 << 20  # or bytes, whichever comes first
 ROWS_PER_RECORD = 16384
 ENDINGS = ("complete", "stopped", "failed")
-_TRACE, _WIRE = -1, -2  # streams of a block beside the kinds of row
+_TRACE, _WIRE = -1, c.MESSAGE  # streams of a block beside the kinds of row
 
 _Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int]
 
@@ -117,14 +119,13 @@ class Recorder:
         try:
             packed = layout.struct.pack(event, self._wires, self._traces if points else -1, *values)
         except (struct.error, TypeError, OverflowError):
-            raise _misfit(layout, values) from None
+            raise misfit(layout, values) from None
         self._write(record(Tag.EVENT + layout.index, packed + points))
         self._events = event + 1
-        self._pieces.append((layout.index, packed))
+        self._keep(layout.index, packed)
         if points:
             self._traces += 1
-            self._pieces.append((_TRACE, points))
-        self._bytes += len(packed) + len(points)
+            self._keep(_TRACE, points)
         self._commit()
         return event
 
@@ -146,12 +147,12 @@ class Recorder:
         rows["event"] = np.arange(first, first + n)
         rows["wire"], rows["trace"] = self._wires, -1
         for name, default in layout.defaults:
-            _fill(rows, name, self._encoded(layout.columns[name], columns.get(name, default)), kind)
+            fill(rows, name, self._encoded(layout.columns[name], columns.get(name, default)), kind)
         parts = [rows[i : i + ROWS_PER_RECORD].tobytes() for i in range(0, n, ROWS_PER_RECORD)]
         self._write(*(record(Tag.ROWS + layout.index, part) for part in parts))
         self._events += n
-        self._pieces += [(layout.index, part) for part in parts]
-        self._bytes += rows.nbytes
+        for part in parts:
+            self._keep(layout.index, part)
         self._commit()
         return range(first, first + n)
 
@@ -165,17 +166,27 @@ class Recorder:
         with contextlib.suppress(StorageError):
             self._log_held()
 
+    def intent(self, t: float, step: int, what: str) -> None:
+        """Say in the wire log what is about to act on the device: time (s), node of the plan, words.
+
+        Before the first byte is sent: so a run that was cut off tells what was never begun from what may have reached
+        the device. StorageError, unlike for :meth:`wire`: what cannot be announced must not be done.
+        """
+        self._log_held()
+        self._log(t, *c.INTENT, c.intent_message(step, what))
+
     def _log_held(self) -> None:
         while self._held:
-            t, instrument, direction, data = self._held[0]
-            self._begin()
-            message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
-            self._write(record(Tag.WIRE, message))
-            self._wires += 1
-            self._pieces.append((_WIRE, message))
-            self._bytes += len(message)
-            self._commit()
+            self._log(*self._held[0])
             del self._held[0]
+
+    def _log(self, t: float, instrument: str, direction: str, data: bytes) -> None:
+        self._begin()
+        message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
+        self._write(record(Tag.WIRE, message))
+        self._wires += 1
+        self._keep(_WIRE, message)
+        self._commit()
 
     def finish(
         self, status: str, reason: str = "", instruments_after: Mapping[str, Mapping[str, Any]] | None = None
@@ -189,13 +200,9 @@ class Recorder:
         if status not in ENDINGS:
             raise ValueError(f"a run ends {', '.join(ENDINGS)}; not {status!r}")
         after = storable(dict(instruments_after or {}))
-        entry = c.Status(now(), status, self.events, storable(reason), after)
         try:
             self._log_held()
-            self._begin()
-            self._write(record(Tag.STATUS, canonical(entry.as_dict())))
-            self._history.append(entry)
-            self._commit()
+            self._enter(c.Status(now(), status, self.events, storable(reason), after))
             self._close_block()
             self._writer.sync()
             convert(self.journal, self.path)
@@ -204,6 +211,43 @@ class Recorder:
             raise storage_error(error, self.path, "making the run file", then) from error
         self._writer.remove()
         return self.path
+
+    def copy(self, content: c.Content, reason: str) -> None:
+        """Begin with all that another run of the same tables has recorded, unchanged; ``reason`` goes to the history.
+
+        content: whole, see ``labctl.store.continuation``. ValueError if something has been recorded; StorageError.
+        """
+        if self._events or self._wires:
+            raise ValueError("only a run that has not begun can begin with another one's records")
+        if [own.as_dict() for own in self._layouts.values()] != [its.as_dict() for its in content.identity.layouts]:
+            raise ValueError("the tables of the other run are not the same")
+        self._begin()
+        for text in content.strings:
+            self._code(text)
+        for layout in content.trace_layouts:
+            names, dtypes = zip(*layout.channels, strict=True)
+            self._define_trace(layout, (layout.kind, *names, *dtypes))
+        self._write()
+        self._commit()
+        pieces = c.in_order(content)
+        while batch := list(islice(pieces, BLOCK_PIECES)):
+            self._begin()
+            self._write(
+                *(record(Tag.WIRE if kind == _WIRE else Tag.EVENT + kind, row + trace) for kind, row, trace in batch)
+            )
+            for kind, row, trace in batch:
+                self._wires += kind == _WIRE
+                self._events += kind != _WIRE
+                self._keep(kind, row)
+                if trace:
+                    self._traces += 1
+                    self._keep(_TRACE, trace)
+            self._commit()
+        self._enter(c.Status(now(), "running", self._events, storable(reason)))
+
+    def discard(self) -> None:
+        """Take back a run that has not begun: its journal is removed."""
+        self._writer.remove()
 
     def close(self) -> None:
         """Leave the run as a kill would: the journal stays with what was acknowledged. Harmless after ``finish``."""
@@ -245,10 +289,9 @@ class Recorder:
     def _trace(self, kind: str, trace: Mapping[str, npt.ArrayLike]) -> bytes:
         """A trace's bytes; a new combination of channels is defined ahead."""
         arrays = [np.asarray(a) for a in trace.values()]
-        key = (kind, *trace, *(a.dtype.str for a in arrays))
-        code = self._trace_codes.get(key)
+        code = self._trace_codes.get((kind, *trace, *(a.dtype.str for a in arrays)))
         if code is None:
-            code = self._define_trace(key, kind, trace, arrays)
+            code = self._new_trace(kind, trace, arrays)
         n = len(arrays[0]) if arrays[0].ndim == 1 else -1
         for array in arrays:
             if array.shape != (n,):
@@ -258,7 +301,7 @@ class Recorder:
             arrays = [a.astype(a.dtype.newbyteorder("<")) for a in arrays]
         return c.TRACE.pack(code, n) + b"".join([a.tobytes() for a in arrays])
 
-    def _define_trace(self, key: Any, kind: str, trace: Mapping[str, Any], arrays: list[npt.NDArray[Any]]) -> int:
+    def _new_trace(self, kind: str, trace: Mapping[str, Any], arrays: list[npt.NDArray[Any]]) -> int:
         if not arrays:
             raise ValueError(f"{kind}: a trace has at least one array")
         for name, array in zip(trace, arrays, strict=True):
@@ -266,7 +309,10 @@ class Recorder:
             if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
                 raise TypeError(f"{kind}: the trace's array {name!r} is of {array.dtype}; numbers are needed")
         channels = tuple((name, a.dtype.newbyteorder("<").str) for name, a in zip(trace, arrays, strict=True))
-        layout = c.TraceLayout(kind, channels)
+        key = (kind, *trace, *(a.dtype.str for a in arrays))
+        return self._define_trace(c.TraceLayout(kind, channels), key)
+
+    def _define_trace(self, layout: c.TraceLayout, key: tuple[str, ...]) -> int:
         code = len(self._trace_layouts)
         self._definitions.append(record(Tag.TRACE_LAYOUT, code.to_bytes(2, "little") + canonical(layout.as_dict())))
         self._trace_layouts.append(layout)
@@ -281,6 +327,18 @@ class Recorder:
         if column.is_text:
             return [self._code(v) for v in values]
         return [enum.get(v, v) for v in values] if enum else values
+
+    def _enter(self, entry: c.Status) -> None:
+        """Append an entry to the history."""
+        self._begin()
+        self._write(record(Tag.STATUS, canonical(entry.as_dict())))
+        self._history.append(entry)
+        self._commit()
+
+    def _keep(self, stream: int, piece: bytes) -> None:
+        """For the open block of the chain."""
+        self._pieces.append((stream, piece))
+        self._bytes += len(piece)
 
     def _begin(self) -> None:
         """Start an operation, on firm ground."""
@@ -351,27 +409,3 @@ class Recorder:
 
     def _safe(self) -> str:
         return f"all {self.events} acknowledged events are kept in {self.journal}"
-
-
-def _misfit(layout: RowLayout, values: list[Any]) -> TypeError:
-    """The first column whose value its type cannot hold."""
-    for (name, _), value in zip(layout.defaults, values, strict=True):
-        column = layout.columns[name]
-        try:
-            RowLayout(0, "", {name: column}).struct.pack(value)
-        except (struct.error, TypeError, OverflowError) as error:
-            return TypeError(f"{layout.kind}.{name} ({column.dtype}) cannot hold {value!r}: {error}")
-    return TypeError(f"{layout.kind}: a row that cannot be packed: {values!r}")
-
-
-def _fill(rows: npt.NDArray[np.void], name: str, values: Any, kind: str) -> None:
-    """Put a column's values into rows; TypeError rather than a changed value."""
-    given, target = np.asarray(values), rows.dtype[name]
-    fits = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}[target.kind]
-    if given.dtype.kind in fits:
-        with np.errstate(over="ignore"):
-            rows[name] = given
-        lost = given != rows[name] if target.kind != "f" else np.isfinite(given) != np.isfinite(rows[name])
-        if not np.any(lost):
-            return
-    raise TypeError(f"{kind}.{name} ({target}) cannot hold {values!r}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from labctl.store import content as c
 from labctl.store.errors import RunFileError
 from labctl.store.h5_reader import H5Reader, reading
-from labctl.store.journal_reader import JournalReader
 from labctl.store.pages import check_pages
 from labctl.store.reading import locate, open_journal
 
@@ -45,9 +44,7 @@ def _journal(path: Path) -> Iterator[Finding]:
     reader = open_journal(path)
     for damage in reader.damage:
         yield Finding(f"bytes {damage.start} to {damage.stop - 1}", "no valid record: damaged")
-    lost = lost_events(reader)
-    if lost:
-        yield Finding(f"events {_ranges(lost)}", "lost with the damaged bytes")
+    yield from _lost(reader)
     if reader.torn:
         yield Finding(reader.torn, "a write that was cut off and never acknowledged, or damage to the last record")
     if not reader.damage:
@@ -75,10 +72,16 @@ def _content(reader: H5Reader) -> Iterator[Finding]:
     findings = [Finding(*change) for change in reader.changes()]
     yield from findings
     try:
-        yield from _chain(reader)
+        yield from whole(reader)
     except RunFileError:
         if not findings:
             raise
+
+
+def whole(content: c.Content) -> Iterator[Finding]:
+    """What is not as it was recorded, by the content alone: what is missing, blocks that the chain does not hold."""
+    yield from _lost(content)
+    yield from _chain(content)
 
 
 def _chain(content: c.Content) -> Iterator[Finding]:
@@ -89,10 +92,20 @@ def _chain(content: c.Content) -> Iterator[Finding]:
         yield Finding(f"block {number} ({events}{wires})", "not what was recorded, by the chain of hashes")
 
 
-def lost_events(reader: JournalReader) -> list[int]:
-    """Numbers of events that a damaged journal no longer has."""
-    found = {event for layout in reader.identity.layouts for event in reader.events_of(layout.index).tolist()}
-    expected = max(reader.counts.events, *(block.end.events for block in reader.blocks), 0)
+def _lost(content: c.Content) -> Iterator[Finding]:
+    """What is missing since its records in the journal were damaged."""
+    lost = lost_events(content)
+    if lost:
+        yield Finding(f"events {_ranges(lost)}", "lost with damaged bytes of the journal")
+    texts = list(content.strings).count(c.LOST_TEXT)
+    if texts:
+        yield Finding(f"texts {c.LOST_TEXT!r}", f"{texts} lost with damaged bytes of the journal")
+
+
+def lost_events(content: c.Content) -> list[int]:
+    """Numbers of events that are missing among those recorded."""
+    found = {event for layout in content.identity.layouts for event in content.events_of(layout.index).tolist()}
+    expected = max(content.counts.events, *(block.end.events for block in content.blocks), 0)
     return sorted(set(range(expected)) - found)
 
 

@@ -118,9 +118,21 @@ def test_a_lost_text_is_marked_where_it_was_used(short_run: Any) -> None:
     data = bytearray(journal.read_bytes())
     data[data.index(b"after_1") + 1] ^= 1
     journal.write_bytes(data)
-    run = load_run(repair(journal).path)
+    repaired = repair(journal).path
+    run = load_run(repaired)
     assert run.tables["resistance"]["name"].tolist() == ["after_0 µ", "(lost)", "after_2 µ"]
     assert run.tables["pulse"]["role"].tolist() == ["set", "set", "set", "(lost)"]
+    assert [f.place for f in verify(repaired).findings] == ["texts '(lost)'"]
+
+
+def test_an_event_lost_before_the_first_block_was_closed_stays_named_in_the_repaired_file(short_run: Any) -> None:
+    short = short_run(3)
+    short.recorder.close()
+    journal = short.recorder.journal
+    data = bytearray(journal.read_bytes())
+    data[short.sizes[2] - 3] ^= 1
+    journal.write_bytes(data)
+    assert [f.place for f in verify(repair(journal).path).findings] == ["events 2"]
 
 
 def test_a_journal_of_a_later_version_is_not_guessed_at(short_run: Any) -> None:

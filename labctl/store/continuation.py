@@ -1,0 +1,75 @@
+"""A run that goes on in another file: what the first one recorded is copied, what it may still have sent is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.store.errors import RunFileError, StorageError
+from labctl.store.reading import Run
+from labctl.store.recorder import Recorder
+from labctl.store.verify import whole
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An intent after which no event was stored: the operation of node ``step`` may have reached the device.
+
+    event: the number that the operation's (first) event would have got; time: s, of the run; sent: messages logged
+    since. A VISA message is logged before it is sent, so 0 means that none was; a C library's call after it returned,
+    so that one more may have been made.
+    """
+
+    event: int
+    time: float
+    step: int
+    what: str
+    sent: int
+
+
+def pending(run: Run) -> Pending | None:
+    """What the run was about to do when it ended; None if everything that was announced was stored, or nothing was."""
+    if not len(run.intents):
+        return None
+    last = run.intents.iloc[-1]
+    stored = max((int(table["event"].iloc[-1]) + 1 for table in run.tables.values() if len(table)), default=0)
+    if stored > last["event"]:
+        return None
+    sent = len(run.wire) - int(last["wire"]) - 1
+    return Pending(int(last["event"]), float(last["time"]), int(last["step"]), str(last["what"]), sent)
+
+
+def origin(run: Run) -> dict[str, Any]:
+    """What ``Header.extra["resumed"]`` says of the run that is continued; ``before``: of the one that it continued."""
+    return {
+        "from": run.path.name,
+        "run_id": run.meta["run_id"],
+        "events": len(run.events),
+        "messages": len(run.wire),
+        "time": float(run.events["time"].iloc[-1]) if len(run.events) else 0.0,
+        "started": run.meta["started"],
+        "status": run.meta["status"],
+        "reason": run.meta["reason"],
+        "before": run.meta["extra"].get("resumed"),
+    }
+
+
+def copy_records(run: Run, recorder: Recorder) -> None:
+    """Begin ``recorder`` with all events, traces and messages of ``run``: same numbers, same bytes.
+
+    The history of the new run then says where it goes on. Nothing of the new run stays if this fails: RunFileError if
+    the run is damaged (its chain of hashes is checked), StorageError if it still goes on, or from the disk.
+    """
+    try:
+        if run.meta["running"]:
+            raise StorageError(f"{run.path}: the run goes on, another process is writing it", "Wait for its end.")
+        with run.content() as content:
+            for finding in whole(content):
+                raise RunFileError(
+                    f"{run.path}: damaged: {finding.place}: {finding.problem}",
+                    f"See what is affected: labctl verify {run.path}",
+                )
+            recorder.copy(content, f"resumed after {content.counts.events} events of {run.path.name}")
+    except BaseException:
+        recorder.discard()
+        raise

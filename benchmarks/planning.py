@@ -38,6 +38,8 @@ steps:
       - read: {resistance: pd, as: after}
 """
 BUILDS = 20
+#: exit code of a protocol that needs an exception of the limits (--allow)
+REFUSED = 3
 
 
 def times_of(arguments: list[str], repeat: int) -> tuple[float, float]:
@@ -46,13 +48,14 @@ def times_of(arguments: list[str], repeat: int) -> tuple[float, float]:
     wall, cpu = [], []
     for _ in range(repeat + 1):  # the first one fills caches
         start, before = time.perf_counter(), os.times()
-        done = subprocess.run(
-            [sys.executable, "-m", "labctl", *arguments], check=False, capture_output=True, env=environment
-        )
+        command = [sys.executable, "-m", "labctl", *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, env=environment, text=True)
         after = os.times()
         wall.append(time.perf_counter() - start)
         used = after.children_user + after.children_system - before.children_user - before.children_system
         cpu.append(used)
+        if done.returncode not in (0, REFUSED):
+            raise SystemExit(done.stderr)
     return min(wall[1:]), min(cpu[1:])
 
 

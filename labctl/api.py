@@ -50,7 +50,8 @@ def prepare(
     """Load, resolve and plan; touches no instrument.
 
     Args:
-        protocol: path or catalogue name.
+        protocol: path or catalogue name, or a plan file (``save_plan``), which brings its own overrides, seed and
+            exceptions, and is held against what its texts give and against the bench.
         bench: path or shipped name; None takes the protocol's simulated bench.
         simulate: run a bench with real addresses on the simulated backend.
         overrides: parameter name -> YAML text, as ``--set`` takes it.
@@ -59,12 +60,21 @@ def prepare(
 
     Raises:
         ProtocolError, BenchFileError, PlanError: wrong files. Limits that the plan breaks are in ``plan.violations``.
+        EditedPlan, ForeignPlan, RefusedByLimits: a plan file that does not hold what it should, or for this bench.
     """
     from labctl.bench.loading import find_bench, load_bench
     from labctl.plan.build import build_plan
     from labctl.plan.errors import PlanError
+    from labctl.plan.plan_file import is_plan_file
     from labctl.protocol import load_protocol
 
+    if is_plan_file(protocol):
+        if overrides or seed is not None or allow:
+            raise PlanError(
+                f"{protocol}: a plan file has its own parameters, seed and exceptions",
+                hint="leave --set, --seed and --allow out, or plan the protocol again with them",
+            )
+        return _prepare_saved(Path(protocol), bench, simulate)
     loaded = load_protocol(protocol, overrides or {})
     named = bench if bench is not None else loaded.bench
     if named is None:
@@ -73,6 +83,49 @@ def prepare(
     described = load_bench(file)
     plan = build_plan(loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow))
     return Prepared(loaded, described, file, plan, simulate or described.simulated)
+
+
+def _prepare_saved(path: Path, bench: str | Path | None, simulate: bool) -> Prepared:
+    """As ``prepare``, from a plan file; on the bench file that it names unless another is given."""
+    from labctl.bench.errors import BenchFileError
+    from labctl.bench.loading import find_bench, load_bench
+    from labctl.plan.errors import PlanError
+    from labctl.plan.plan_file import check_unedited, read_plan_file
+    from labctl.plan.proved import check_proved
+
+    saved = read_plan_file(path)
+    protocol = saved.origin.load_protocol()
+    plan = saved.origin.plan(protocol, saved.origin.parse_bench(f"bench in {path}"))
+    check_unedited(path, saved, plan)
+    try:
+        file = find_bench(bench if bench is not None else saved.bench.file)
+    except BenchFileError as error:
+        raise PlanError(error.message, str(path), "name the bench file that the plan is for with --bench") from error
+    described = load_bench(file)
+    check_proved(plan, described)
+    return Prepared(protocol, described, file, plan, simulate or described.simulated)
+
+
+def save_plan(ready: Prepared, path: str | Path) -> None:
+    """Keep a plan in a file that ``prepare`` and ``run`` take in place of a protocol; an older file is replaced.
+
+    Raises:
+        RefusedByLimits: it breaks a limit: no file is made. StorageError: the file cannot be written.
+    """
+    from labctl.bench.loading import shipped_benches
+    from labctl.plan.origin import Origin
+    from labctl.plan.plan_file import write_plan_file
+    from labctl.plan.proved import check_proved
+    from labctl.store import StorageError
+
+    check_proved(ready.plan, ready.bench)
+    shipped = {file: name for name, file in shipped_benches().items()}
+    named = shipped.get(ready.bench_file, str(ready.bench_file.resolve()))
+    origin = Origin.of(ready.protocol, ready.bench_file.read_text(encoding="utf-8"), ready.plan)
+    try:
+        write_plan_file(Path(path), ready.plan, origin, named)
+    except OSError as error:
+        raise StorageError(f"plan file {path} cannot be written: {error}", "choose another with --save") from error
 
 
 def run(

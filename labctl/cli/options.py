@@ -10,7 +10,7 @@ import typer
 from labctl.cli.saying import fail
 
 ProtocolArgument = Annotated[
-    str, typer.Argument(metavar="PROTOCOL", help="path, or catalogue name such as hnno/spiking_probability")
+    str, typer.Argument(metavar="PROTOCOL", help="path, catalogue name such as hnno/spiking_probability, or plan file")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run file (.h5)")]
 BenchOption = Annotated[

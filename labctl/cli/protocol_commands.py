@@ -82,6 +82,9 @@ def plan(
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="F", help="draw what each terminal will see")
     ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="PLAN.json", help="keep the plan, for check and run to take")
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Cost, envelope and proof of limits, without an instrument."""
@@ -98,6 +101,8 @@ def plan(
     else:
         print("\n".join(describe_plan(ready.plan)))
     _refuse(ready.plan)
+    if save is not None:
+        api.save_plan(ready, save)
 
 
 def _verdict(planned: Any) -> dict[str, Any]:

@@ -47,6 +47,19 @@ class ForeignPlan(RuntimeError):
         self.hint = "plan the protocol again on this bench, or name the bench that it was proved on with --bench"
 
 
+class EditedPlan(RuntimeError):
+    """A plan file does not hold the plan that the texts in it give (exit code 3)."""
+
+    exit_code = 3
+
+    def __init__(self, file: str, difference: str, made_by: str, present: str) -> None:
+        self.message = f"{file}: not the plan that its own protocol and bench give: {difference}"
+        super().__init__(self.message)
+        self.hint = "change the protocol, not its plan, and plan again: labctl plan PROTOCOL --save PLAN.json"
+        if made_by != present:
+            self.hint = f"it was made by labctl {made_by}, this is {present}: plan the protocol again"
+
+
 _UNITS = {
     "voltage": "V",
     "current": "A",

@@ -39,6 +39,11 @@ class Origin:
     allow: tuple[str, ...]
 
     @classmethod
+    def of(cls, protocol: Protocol, bench: str, plan: Plan) -> Origin:
+        """Of a plan just made; ``bench`` is the text of the bench file."""
+        return cls(protocol.name, protocol.overrides, kept_texts(protocol), bench, plan.seed, plan.allowed)
+
+    @classmethod
     def of_run(cls, meta: Mapping[str, Any]) -> Origin:
         """From ``Run.meta`` of a run file that keeps its protocols (``extra`` has a ``protocol_file``)."""
         main = meta["extra"]["protocol_file"]

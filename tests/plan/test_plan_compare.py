@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.bench.description import BenchDescription
 from labctl.bench.facts import fingerprint, proof_facts
 from labctl.bench.loading import load_bench, shipped_benches
 from labctl.plan.build import build_plan
@@ -81,3 +82,18 @@ def test_one_edit_is_found_at_its_place(values: list[Any], data: st.DataObject) 
     (change,) = changes({"ops": values}, {"ops": edited})
     assert change.place == f"ops[{place}]"
     assert change.second.startswith("edited")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "bench"),
+    [("hnno/demo", "hnno"), ("hnno/characterisation", "hnno_t1"), ("aab/paper_sequence", "aab")],
+)
+def test_a_plan_follows_from_the_facts_alone(protocol: str, bench: str) -> None:
+    """A bench rebuilt from its facts gives the same plan: the fingerprint leaves out nothing that counts."""
+    described = load_bench(bench)
+    known = proof_facts(described)
+    instruments = {name: {**entry, "address": "nowhere"} for name, entry in known["instruments"].items()}
+    rebuilt = {**known, "instruments": instruments, "bench": 1, "name": described.name, "visa": "@ivi"}
+    loaded = load_protocol(protocol)
+    plans = [build_plan(loaded, b, seed=1) for b in (described, BenchDescription.model_validate(rebuilt))]
+    assert plans[0].text == plans[1].text

@@ -16,8 +16,10 @@ from types import FrameType
 from typing import Any
 
 from labctl.bench.opening import OpenBench
-from labctl.execution.events import Event, StopRun
-from labctl.execution.executor import AskOperator, Executor
+from labctl.execution.events import Event, Intent, StopRun
+from labctl.execution.executor import Executor
+from labctl.execution.past import Past
+from labctl.execution.switching import AskOperator
 from labctl.plan.plan import Plan
 from labctl.plan.proved import check_proved
 from labctl.store import Recorder, StorageError
@@ -53,6 +55,7 @@ def carry_out(
     recorder: Recorder,
     ask_operator: AskOperator,
     progress: Callable[[Event], None] = lambda event: None,
+    past: Past | None = None,
 ) -> Outcome:
     """Execute ``plan``, record its events, leave the bench safe, finish the run file.
 
@@ -62,17 +65,20 @@ def carry_out(
     """
     check_proved(plan, bench.description)
     bench.tap(recorder.wire)
-    executor = Executor(plan, bench, ask_operator)
+    executor = Executor(plan, bench, ask_operator, past)
     bug: BaseException | None = None
     status, reason, code = "complete", "", 0
     flagged = flags = 0
     with _sigterm_raises():
         try:
-            for event in executor.events():
-                recorder.append(event.kind, event.row, event.trace)
-                doubtful = int(event.row["flags"]) & _DOUBTFUL
+            for step in executor.steps():
+                if isinstance(step, Intent):
+                    recorder.wire(float(bench.clock.now), "labctl", "intent", f"{step.rows} {step.what}".encode())
+                    continue
+                recorder.append(step.kind, step.row, step.trace)
+                doubtful = int(step.row["flags"]) & _DOUBTFUL
                 flagged, flags = flagged + (doubtful != 0), flags | doubtful
-                progress(event)
+                progress(step)
         except StopRun as stop:
             status, reason, code = "stopped", str(stop), 3
         except KeyboardInterrupt:

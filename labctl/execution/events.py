@@ -19,5 +19,17 @@ class Event:
     trace: Trace | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Said before the first byte of an operation that acts on the device: what is about to be done.
+
+    ``rows``: events that it will leave; while fewer are stored, it may have reached the device all the same.
+    """
+
+    step: int
+    what: str
+    rows: int
+
+
 class StopRun(RuntimeError):
     """The protocol itself asks to stop (failed reset, state not reached); the run file says why."""

@@ -1,72 +1,78 @@
 """Execute a plan: every operation of it in order, and nothing that is not in it.
 
 The executor walks the plan's tree, keeps the loop variables and the latest readings, and yields an event for every
-executed reading or step. It owns no file and no screen. Waiting goes through the bench's clock.
+executed reading or step, and an intent before each that acts on the device. It owns no file and no screen. Waiting
+goes through the bench's clock.
+
+A run that is resumed is walked in the same way: as long as its past has rows, they stand for what was done then and
+no instrument is asked; then the connections are made again and the walk goes on with the instruments.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
 
 from labctl.bench.opening import OpenBench
-from labctl.execution import meters
-from labctl.execution.events import Event, StopRun
-from labctl.execution.memory import Memory, Reading
+from labctl.execution.acting import Aborted, Acting, Found, is_harmless, rows_of
+from labctl.execution.events import Event, Intent, StopRun
+from labctl.execution.memory import Memory
 from labctl.execution.orders import Halving, order
-from labctl.execution.shapes import columns, corners, outside, staircase
-from labctl.numerics import fit_resistance, spike_ratio
+from labctl.execution.past import Again, NoPast, Past
+from labctl.execution.place import Place
+from labctl.execution.shapes import columns, outside
+from labctl.execution.switching import AskOperator, Switching
+from labctl.numerics import spike_ratio
 from labctl.plan import operations as o
 from labctl.plan.plan import Plan
-from labctl.plan.proof import ROUNDING
-from labctl.protocol import units
+from labctl.plan.text import words
 from labctl.protocol.values import Quantity, fill_in
 from labctl.store import loop_column
 from labctl.store.flags import Flags
 
-#: asks the operator to carry out a step (name for --confirm, what to do); returns when done, raises StopRun if refused
-AskOperator = Callable[[str, str], None]
+Steps = Iterator[Event | Intent]
 
 
 class Executor:
     """One execution of one plan on one opened bench."""
 
-    def __init__(self, plan: Plan, bench: OpenBench, ask_operator: AskOperator) -> None:
+    def __init__(self, plan: Plan, bench: OpenBench, ask_operator: AskOperator, past: Past | None = None) -> None:
         self._plan = plan
-        self._bench = bench
-        self._ask = ask_operator
         self._clock = bench.clock
-        self._start = float(self._clock.now)
-        self._count = 0
-        self._variables: dict[str, float] = {}
-        self._loops: dict[str, float | int] = {}
+        self._past = past or NoPast()
+        self._start = float(self._clock.now) - self._past.time
+        self._acting = Acting(bench, self._start)
+        self._switching = Switching(bench, ask_operator)
+        self._count = 0  # events so far, those of the past included
+        self._here = Place()
         for op in o.walk(plan.ops):
-            self._loops |= outside(op)
+            self._here.loops |= outside(op)
         self._units = o.variable_units(plan.ops)
         self._state = ""
+        self._entered: tuple[o.EnterState, Place] | None = None  # the latest state, and where its preparation began
+        self._preparing = False
+        self._depth = 0  # loops around, the whole counting as one
+        self._skipping = False
         self._memory = Memory()
-        self._switched: dict[str, int] = defaultdict(int)
-        self._plugged: dict[str, str] = {}
-        self._passes: dict[int, int] = defaultdict(int)
-        self._flags = 0  # added to every row: retry
-        self._actions: dict[type[o.Op], Callable[[Any], Iterator[Event]]] = {
+        self._passes: dict[int, int] = {}
+        self._flags = 0  # added to every row: retry, resumed
+        self._actions: dict[type[o.Op], Callable[[Any], Steps]] = {
             o.Arm: self._arm,
             o.Connect: self._connect,
-            o.Pulses: self._pulses,
-            o.ReadResistance: self._read,
-            o.Sweep: self._sweep,
-            o.Record: self._record,
-            o.Bias: self._bias,
-            o.ReadCurrent: self._current,
+            o.Release: self._connect,
             o.Hold: self._hold,
+            o.Pulses: self._act,
+            o.ReadResistance: self._act,
+            o.Sweep: self._act,
+            o.Record: self._act,
+            o.Bias: self._act,
+            o.ReadCurrent: self._act,
             o.Wait: self._wait,
             o.Note: self._note,
-            o.Release: self._release,
             o.Until: self._until,
-            o.Allowed: lambda op: self._do(op.body),
+            o.Allowed: lambda op: self._one_by_one(op.body),
             o.Repeat: self._repeat,
             o.ForEach: self._for_each,
             o.EnterState: self._enter,
@@ -74,287 +80,210 @@ class Executor:
             o.Confirm: self._confirm,
         }
 
-    def events(self) -> Iterator[Event]:
-        """Execute the whole plan.
+    def steps(self) -> Steps:
+        """Execute the whole plan: events in order, each acting one announced by an intent.
 
         Raises:
             StopRun: the protocol asks to stop; errors of the instruments pass through.
         """
-        yield from self._do(self._plan.ops)
+        for step in self._one_by_one(self._plan.ops):
+            if isinstance(step, Intent):
+                yield step
+                continue
+            number, self._count = self._count, self._count + 1
+            if number < len(self._past):
+                self._past.compare(number, step)
+            else:
+                yield step
 
-    def _do(self, ops: tuple[o.Op, ...]) -> Iterator[Event]:
+    def _do(self, ops: tuple[o.Op, ...]) -> Steps:
         for op in ops:
             yield from self._actions[type(op)](op)
 
-    def _event(self, kind: str, op: o.Op, flag: int = 0, trace: Any = None, **measured: Any) -> Event:
+    def _event(self, found: Found) -> Event:
         row = {
             "time": self._clock.now - self._start,
-            "step": op.node,
+            "step": found.node,
             "state": self._state,
-            **self._loops,
-            **measured,
-            "flags": flag | self._flags,
+            **self._here.loops,
+            **found.measured,
+            "flags": found.flags | self._flags,
         }
-        self._count += 1
-        return Event(kind, row, trace)
+        return Event(found.kind, row, found.trace)
+
+    def _said(self, kind: str, op: o.Op, flags: int = 0, **measured: Any) -> Event:
+        return self._event(Found(kind, op.node, flags, measured))
 
     # --- sources --------------------------------------------------------------
 
-    def _arm(self, op: o.Arm) -> Iterator[Event]:
-        self._bench.channel(op.source).limit(op.low, op.high)
+    def _arm(self, op: o.Arm) -> Steps:
+        self._switching.arm(op)
         yield from ()
 
-    def _connect(self, op: o.Connect) -> Iterator[Event]:
-        for rival in op.quiet:
-            self._bench.channel(rival).isolate()
-        self._plug(op)
-        if op.line:
-            instrument, _, number = op.line.split(".")
-            self._bench.instruments[instrument].line(int(number), op.level)
-            self._clock.sleep(op.time)
-        self._switched[op.terminal] += 1
-        yield self._event("route", op, terminal=op.terminal, position=op.source, operations=self._switched[op.terminal])
+    def _connect(self, op: o.Connect | o.Release) -> Steps:
+        if self._past.replaying and self._count >= self._past.end:
+            yield from self._go_live(op)
+        self._here.laid[op.terminal] = op
+        if not self._past.replaying:
+            self._switching.lay(op)
+        position = op.source if isinstance(op, o.Connect) else "open"
+        operations = self._switching.count(op.terminal)
+        yield self._said("route", op, terminal=op.terminal, position=position, operations=operations)
 
-    def _plug(self, op: o.Connect) -> None:
-        """Have the operator plug or unplug what is not switched; nothing is asked when it is so already."""
-        wanted = op.source if op.manual else ""
-        present = self._plugged.get(op.terminal, "")
-        if present == wanted:
-            return
-        if present:
-            self._bench.channel(present).isolate()
-            self._ask(f"{present}_off_{op.terminal}", f"take {present} off {op.terminal} and restore its usual cable")
-            self._bench.unplug(present)
-        if wanted:
-            self._ask(op.label, op.operator)
-            self._bench.plug(wanted)
-        self._plugged[op.terminal] = wanted
-
-    def _hold(self, op: o.Hold) -> Iterator[Event]:
-        self._bench.channel(op.source).hold(op.level.at(self._variables), op.compliance)
+    def _hold(self, op: o.Hold) -> Steps:
+        self._here.held[op.source] = op
+        if not self._past.replaying:
+            self._switching.hold(op, self._here.variables)
         yield from ()
 
-    def _release(self, op: o.Release) -> Iterator[Event]:
-        for source in op.quiet:
-            self._bench.channel(source).isolate()
-        self._switched[op.terminal] += 1
-        yield self._event("route", op, terminal=op.terminal, position="open", operations=self._switched[op.terminal])
+    def _note(self, op: o.Note) -> Steps:
+        yield self._said("note", op, text=self._filled(op.text))
 
-    def _note(self, op: o.Note) -> Iterator[Event]:
-        yield self._event("note", op, text=self._filled(op.text))
+    def _wait(self, op: o.Wait) -> Steps:
+        if not (self._past.replaying or self._skipping):
+            self._clock.sleep(op.duration.at(self._here.variables))
+        yield from ()
 
-    def _pulses(self, op: o.Pulses) -> Iterator[Event]:
-        if round(op.count.at(self._variables)) == 0:
+    # --- what acts on the device ----------------------------------------------
+
+    def _act(self, op: o.Op) -> Steps:
+        rows = rows_of(op, self._here.variables)
+        if not rows or self._skipping:
             return
-        channel = self._bench.channel(op.source)
-        programmed = self._prepare(op)
-        channel.output(True)
-        self._bench.true_extremes()
-        self._bench.instruments[op.source.partition(".")[0]].trigger()
-        self._clock.sleep(channel.burst_duration)
-        yield self._pulse_event(op, programmed)
-
-    def _prepare(self, op: o.Pulses) -> Any:
-        """Program the pulses; nothing is driven yet."""
-        channel = self._bench.channel(op.source)
-        if op.fast_edges:
-            channel.allow_fast_edges = True
-        base = op.base.at(self._variables)
-        count = round(op.count.at(self._variables))
-        levels = [part.level.at(self._variables) for part in op.parts]
-        widths = [part.width.at(self._variables) for part in op.parts]
-        period = op.cycle_time(self._variables)
-        if len(op.parts) == 1 and op.shape == "rectangular":
-            return channel.prepare_pulse(levels[0], base, widths[0], op.edge, period if count > 1 else None, count)
-        times, volts = corners(levels, widths, base, op.edge or 0.0, op.gap.at(self._variables), op.shape)
-        return channel.prepare_waveform(times, volts, period, count)
-
-    def _pulse_event(self, op: o.Pulses, programmed: Any) -> Event:
-        levels = [part.level.at(self._variables) for part in op.parts]
-        first = int(np.argmax(np.abs(levels)))
-        limit = self._bench.description.device.limits.voltage.get(op.terminal, np.inf)
-        beyond = Flags.BEYOND_ORDINARY_LIMIT if abs(levels[first]) > limit * (1 + ROUNDING) else 0
-        return self._event(
-            "pulse",
-            op,
-            beyond | (Flags.FAST_EDGES if op.fast_edges else 0),
-            terminal=op.terminal,
-            role=op.role,
-            name=op.name,
-            level=levels[first],
-            width=op.parts[first].width.at(self._variables),
-            base=op.base.at(self._variables),
-            count=round(op.count.at(self._variables)),
-            period=op.cycle_time(self._variables),
-            set_high=programmed.set_high,
-            set_low=programmed.set_low,
-            reported_high=programmed.reported_high,
-            reported_low=programmed.reported_low,
-            true_extreme=self._bench.true_extremes().get(op.terminal, np.nan),
-        )
-
-    def _bias(self, op: o.Bias) -> Iterator[Event]:
-        level = op.level.at(self._variables)
-        self._bench.true_extremes()
-        ramp = abs(level) / op.ramp.at(self._variables) if op.ramp else 0.0
-        done = self._bench.channel(op.source).bias(
-            level,
-            op.duration.at(self._variables),
-            ramp=ramp,
-            compliance=op.compliance,
-            abort_above=op.abort_above,
-            grounded=[source.partition(".")[2] for source in op.grounded],
-        )
-        yield self._event(
-            "bias",
-            op,
-            0 if done.complete else int(Flags.EXCLUDED),
-            {"time": done.time, "current": done.amps, "status": np.asarray(done.status, np.int64)},
-            terminal=op.terminal,
-            level=level,
-            start=done.start - self._start,
-            stop=done.stop - self._start,
-            max_current=done.max_current,
-            true_extreme=self._bench.true_extremes().get(op.terminal, np.nan),
-        )
-        if not done.complete:
-            raise StopRun(f"{self._where(op)}: the bias was aborted: {done.reason}")
-
-    # --- readings -------------------------------------------------------------
-
-    def _read(self, op: o.ReadResistance) -> Iterator[Event]:
-        self._bench.true_extremes()
-        points = meters.resistance_points(self._bench, op, staircase(op, op.window.at(self._variables)))
-        fit = fit_resistance(points.volts, points.amps, points.status)
-        self._memory.keep(op.name, Reading(self._count, fit.resistance, points.flags | self._flags))
-        yield self._event(
-            "resistance",
-            op,
-            points.flags,
-            points.trace,
-            name=op.name,
-            terminal=op.terminal,
-            value=fit.resistance,
-            stderr=fit.stderr,
-            offset=fit.offset,
-            residual=fit.residual,
-            points=fit.points,
-            v_max=float(np.max(np.abs(points.volts))),
-            true_extreme=self._bench.true_extremes().get(op.terminal, np.nan),
-            range=points.range,
-        )
-
-    def _current(self, op: o.ReadCurrent) -> Iterator[Event]:
-        found = meters.samples(self._bench, op, op.samples, op.interval, op.nplc, op.delay, self._variables)
-        for terminal, points in found.items():
-            value = float(np.mean(points.amps))
-            self._memory.keep(op.name, Reading(self._count, value, points.flags | self._flags))
-            yield self._event(
-                "current",
-                op,
-                points.flags,
-                points.trace,
-                name=op.name,
-                terminal=terminal,
-                value=value,
-                std=float(np.std(points.amps, ddof=1)) if op.samples > 1 else np.nan,
-                samples=op.samples,
-                voltage=float(np.mean(points.volts)),
-                true_voltage=self._bench.true_voltages().get(terminal, np.nan),
-            )
-
-    def _sweep(self, op: o.Sweep) -> Iterator[Event]:
-        swept = op.stations[0].terminal
-        held = {s.terminal: s.level.at(self._variables) for s in op.stations if s.level is not None}
-        self._bench.true_extremes()
-        found = meters.sweep(self._bench, op, self._variables)
-        curves = dict(sorted(found.items(), key=lambda curve: curve[0] == swept))  # figures are of the response
-        extremes = self._bench.true_extremes()
-        self._memory.keep_curves(op.name, self._count, curves)
-        for terminal, points in curves.items():
-            yield self._event(
-                "sweep",
-                op,
-                points.flags,
-                points.trace,
-                name=op.name,
-                terminal=swept,
-                measured=terminal,
-                points=len(points.set),
-                true_extreme=extremes.get(swept, np.nan),
-                bias=", ".join(f"{name}={units.text(level, 'V')}" for name, level in held.items()),
-            )
-
-    def _record(self, op: o.Record) -> Iterator[Event]:
-        if op.duration is not None:
-            count = max(2, round(op.duration.at(self._variables) / op.interval))
-            nplc = min(1.0, op.interval * self._bench.line_frequency / 2)
-            found = meters.samples(self._bench, op, count, op.interval, nplc, 0.0, self._variables)
+        first = self._count
+        while self._past.replaying and first + rows > self._past.end:
+            yield from self._go_live(op)
+            if self._skipping:
+                return
+            first = self._count
+        if self._past.replaying:
+            events = list(self._past.rows(first, rows))
+            yield from events
         else:
-            pulses = next(inner for inner in op.body if isinstance(inner, o.Pulses))
-            programmed = self._prepare(pulses)
-            channel = self._bench.channel(pulses.source)
-            channel.output(True)
-            self._bench.true_extremes()
-            waits = sum(w.duration.at(self._variables) for w in op.body if isinstance(w, o.Wait))
-            found = meters.record_during(self._bench, op, programmed.duration + waits, self._variables)
-            yield self._pulse_event(pulses, programmed)
-        for terminal, points in found.items():
-            yield self._event(
-                "sample",
-                op,
-                points.flags,
-                {"time": points.time, "current": points.amps, "status": points.status},
-                name=op.name,
-                terminal=terminal,
-                points=len(points.set),
-                interval=op.interval,
-                window=op.window,
-                range=points.range,
-            )
+            yield Intent(op.node, words(op), rows)
+            events = []
+            try:
+                found, aborted = self._acting.carry_out(op, self._here.variables), None
+            except Aborted as ended:
+                found, aborted = ended.rows, ended
+            for row in found:
+                events.append(self._event(row))
+                yield events[-1]
+            if aborted is not None:
+                raise StopRun(f"{self._where(op)}: {aborted}")
+        self._memory.keep_rows(first, events)
 
-    def _wait(self, op: o.Wait) -> Iterator[Event]:
-        self._clock.sleep(op.duration.at(self._variables))
-        yield from ()
+    # --- a past that ends -----------------------------------------------------
+
+    def _go_live(self, op: o.Op) -> Steps:
+        """The stored events end before ``op``: connect again what was connected, then settle what is in doubt.
+
+        Raises:
+            Again: the pass is to begin again.
+        """
+        self._count = self._past.end
+        choice, why = self._past.decide(is_harmless(op))
+        self._flags |= Flags.RESUMED
+        yield self._said("note", op, text=f"resumed at event {self._count}, {choice}: {why}")
+        yield from self._return_to(self._here)
+        if choice == "reprepare":
+            raise Again
+        self._skipping = choice == "skip"
+
+    def _return_to(self, place: Place) -> Steps:
+        """Loop variables and connections as they were."""
+        self._here = place.copy()
+        for laid in place.laid.values():
+            yield from self._connect(laid)
+        for held in place.held.values():
+            yield from self._hold(held)
+
+    def _prepare_again(self) -> Steps:
+        """The latest state, if there was one."""
+        if self._entered is not None:
+            state, begin = self._entered
+            yield from self._return_to(begin)
+            yield from self._enter(state)
 
     # --- loops ----------------------------------------------------------------
 
-    def _repeat(self, op: o.Repeat) -> Iterator[Event]:
-        for trial in range(round(op.count.at(self._variables))):
-            self._loops |= columns(op, 0, trial)
-            yield from self._do(op.body)
-        self._loops |= outside(op)
+    def _one_by_one(self, ops: tuple[o.Op, ...]) -> Steps:
+        """Operations that no loop repeats, each a pass by itself."""
+        for op in ops:
+            yield from self._pass((op,)) if self._depth <= 1 else self._actions[type(op)](op)
 
-    def _for_each(self, op: o.ForEach) -> Iterator[Event]:
+    def _pass(self, body: tuple[o.Op, ...]) -> Generator[Event | Intent, None, bool]:
+        """One pass of a loop; whether the rest of it was left out.
+
+        Where the past ends in doubt inside the pass, it begins again, or its rest is left out.
+        """
+        if not self._past.replaying:
+            yield from self._do(body)
+            return self._skipping
+        begin = self._here.copy()
+        self._depth += 1
+        try:
+            yield from self._do(body)
+        except Again:
+            if self._preparing:
+                raise
+            yield from self._prepare_again()
+            yield from self._return_to(begin)
+            yield from self._do(body)
+        finally:
+            self._depth -= 1
+        left_out, self._skipping = self._skipping, False
+        self._flags &= ~Flags.RESUMED
+        return left_out
+
+    def _repeat(self, op: o.Repeat) -> Steps:
+        for trial in range(round(op.count.at(self._here.variables))):
+            self._here.loops |= columns(op, 0, trial)
+            yield from self._pass(op.body)
+            if self._skipping:
+                break
+        self._here.loops |= outside(op)
+
+    def _for_each(self, op: o.ForEach) -> Steps:
         axis = op.axis
-        for index, trial in order(op, self._plan.seed, self._passes[op.node]):
-            self._variables[axis.name] = axis.values[index]
-            self._loops |= columns(op, index, trial)
-            yield from self._do(op.body)
-        self._passes[op.node] += 1
-        del self._variables[axis.name]
-        self._loops |= outside(op)
+        passed = self._passes.get(op.node, 0)
+        for index, trial in order(op, self._plan.seed, passed):
+            self._here.variables[axis.name] = axis.values[index]
+            self._here.loops |= columns(op, index, trial)
+            yield from self._pass(op.body)
+            if self._skipping:
+                break
+        self._passes[op.node] = passed + 1
+        del self._here.variables[axis.name]
+        self._here.loops |= outside(op)
 
-    def _until(self, op: o.Until) -> Iterator[Event]:
+    def _until(self, op: o.Until) -> Steps:
         search = Halving(op.search) if op.search else None
         for turn in range(op.at_most):
-            self._loops |= columns(op, 0, turn)
+            self._here.loops |= columns(op, 0, turn)
             if search:
-                self._variables[search.name] = search.value
-                self._loops[loop_column(search.name)] = search.value
-            yield from self._do(op.body)
-            if self._memory.holds(op.condition, self._variables, self._where(op)):
+                self._here.variables[search.name] = search.value
+                self._here.loops[loop_column(search.name)] = search.value
+            left_out = yield from self._pass(op.body)
+            if self._skipping:
+                break
+            if left_out:
+                continue
+            if self._memory.holds(op.condition, self._here.variables, self._where(op)):
                 break
             if search:
-                near = op.condition.near.at(self._variables) if op.condition.near else 0.0
+                near = op.condition.near.at(self._here.variables) if op.condition.near else 0.0
                 search.move(self._memory.figure(op.condition, self._where(op)) - near)
         else:
             self._fall_short(op, op.otherwise, f"the condition does not hold after {op.at_most} rounds")
-        self._loops |= outside(op)
+        self._here.loops |= outside(op)
 
     # --- judgements -----------------------------------------------------------
 
-    def _enter(self, op: o.EnterState) -> Iterator[Event]:
+    def _enter(self, op: o.EnterState) -> Steps:
+        if self._skipping:
+            return
+        yield from self._prepare(op)
         self._state = self._filled(op.name)
         certificate = op.certificate
         value, flag, passed = np.nan, 0, True
@@ -362,9 +291,11 @@ class Executor:
         if certificate is not None:
             latest = self._memory.latest((certificate.reading,), self._where(op))
             value, flag = latest.value, latest.flags & ~self._flags
-            passed = self._memory.holds(certificate, self._variables, self._where(op))
-            low, high = (np.nan if v is None else v.at(self._variables) for v in (certificate.above, certificate.below))
-        yield self._event("state", op, flag, name=self._state, passed=passed, value=value, low=low, high=high)
+            passed = self._memory.holds(certificate, self._here.variables, self._where(op))
+            low, high = (
+                np.nan if v is None else v.at(self._here.variables) for v in (certificate.above, certificate.below)
+            )
+        yield self._said("state", op, flag, name=self._state, passed=passed, value=value, low=low, high=high)
         if not passed:
             self._fall_short(
                 op,
@@ -372,13 +303,32 @@ class Executor:
                 f"the device is not in state {self._state!r}: certificate {value:.4g}, wanted {low:g} .. {high:g}",
             )
 
-    def _judge(self, op: o.Judge) -> Iterator[Event]:
+    def _prepare(self, op: o.EnterState) -> Steps:
+        """The preparation of a state; where the past ends in doubt inside it, it begins again."""
+        if not self._past.replaying:
+            yield from self._do(op.prepare)
+            return
+        begin, outer, self._preparing = self._here.copy(), self._preparing, True
+        self._entered = op, begin
+        try:
+            yield from self._one_by_one(op.prepare)
+        except Again:
+            if outer:
+                raise
+            yield from self._return_to(begin)
+            yield from self._do(op.prepare)
+        finally:
+            self._preparing = outer
+
+    def _judge(self, op: o.Judge) -> Steps:
+        if self._skipping:
+            return
         subject = self._memory.latest((op.reading,), self._where(op))
         reference = self._memory.latest(op.against, self._where(op), before=subject.event)
         ratio = float(spike_ratio(subject.value, reference.value))
-        threshold = op.threshold.at(self._variables)
+        threshold = op.threshold.at(self._here.variables)
         compared = subject.value if op.kind == "resistance" else ratio
-        yield self._event(
+        yield self._said(
             "spike",
             op,
             (subject.flags | reference.flags) & ~self._flags,
@@ -390,20 +340,22 @@ class Executor:
             criterion=threshold,
         )
 
-    def _confirm(self, op: o.Confirm) -> Iterator[Event]:
-        within = op.within.at(self._variables)
+    def _confirm(self, op: o.Confirm) -> Steps:
+        if self._skipping:
+            return
+        within = op.within.at(self._here.variables)
         where = self._where(op)
         reference = self._memory.latest(op.against, where, before=self._memory.latest((op.reading,), where).event)
         for attempt in range(op.retry + 1):
             if attempt:
-                self._flags |= Flags.RETRY
-                yield from self._do(op.again)
-                self._flags &= ~Flags.RETRY
-            reading = self._memory.latest((op.reading,), self._where(op))
+                yield from self._retry(op)
+                if self._skipping:
+                    return
+            reading = self._memory.latest((op.reading,), where)
             ratio = reading.value / reference.value
             ok = abs(ratio - 1) <= within
             flag = 0 if ok else Flags.FAILED_RESET
-            yield self._event("confirm", op, flag, name=op.reading, ok=ok, ratio=ratio, attempt=attempt)
+            yield self._said("confirm", op, flag, name=op.reading, ok=ok, ratio=ratio, attempt=attempt)
             if ok:
                 return
         self._fall_short(
@@ -413,6 +365,13 @@ class Executor:
             f"not within {within:.0%}",
         )
 
+    def _retry(self, op: o.Confirm) -> Steps:
+        self._flags |= Flags.RETRY
+        try:
+            yield from self._do(op.again)
+        finally:
+            self._flags &= ~Flags.RETRY
+
     def _fall_short(self, op: o.Op, otherwise: str, why: str) -> None:
         """What the protocol says when a condition fails: stop; or go on (the row is flagged)."""
         if otherwise == "stop":
@@ -420,7 +379,8 @@ class Executor:
 
     def _filled(self, text: str) -> str:
         """'$variable' in a text replaced by its value with unit."""
-        return fill_in(text, {name: Quantity(value, self._units[name]) for name, value in self._variables.items()})
+        known = self._here.variables.items()
+        return fill_in(text, {name: Quantity(value, self._units[name]) for name, value in known})
 
     def _where(self, op: o.Op) -> str:
         return self._plan.nodes[op.node].where

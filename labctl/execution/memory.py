@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from labctl.execution.events import StopRun
-from labctl.execution.meters import Points
+from labctl.execution.events import Event, StopRun, Trace
 from labctl.numerics import branch_values, find_peak, split_branches
 from labctl.plan import operations as o
 
@@ -28,14 +27,23 @@ class Memory:
 
     def __init__(self) -> None:
         self._readings: dict[str, deque[Reading]] = defaultdict(lambda: deque(maxlen=2))
-        self._curves: dict[str, dict[str, Points]] = {}
+        self._curves: dict[str, Trace] = {}
 
     def keep(self, name: str, reading: Reading) -> None:
         self._readings[name].append(reading)
 
-    def keep_curves(self, name: str, event: int, curves: dict[str, Points]) -> None:
-        """The curves of a sweep, by measured terminal; the one that figures are taken of comes first."""
-        self._curves[name] = curves
+    def keep_rows(self, first: int, rows: Sequence[Event]) -> None:
+        """The rows of one operation, numbered from ``first``: readings, or a sweep, whose first curve gives figures."""
+        for number, event in enumerate(rows, first):
+            if event.kind in ("resistance", "current"):
+                self.keep(event.row["name"], Reading(number, event.row["value"], event.row["flags"]))
+        if rows and rows[0].kind == "sweep":
+            assert rows[0].trace is not None
+            self.keep_curve(rows[0].row["name"], first, rows[0].trace)
+
+    def keep_curve(self, name: str, event: int, curve: Trace) -> None:
+        """The curve of a sweep that figures are taken of: 'set' (V) and 'current' (A)."""
+        self._curves[name] = curve
         self.keep(name, Reading(event, np.nan, 0))
 
     def latest(self, names: tuple[str, ...], where: str, before: float = np.inf) -> Reading:
@@ -57,13 +65,13 @@ class Memory:
         """
         reading = self.latest((condition.reading,), where)
         if condition.quantity != "value":
-            points = next(iter(self._curves[condition.reading].values()))
+            levels, amps = (self._curves[condition.reading][name] for name in ("set", "current"))
             if condition.quantity == "dI0":
-                return float(branch_values(points.set, points.amps).difference)
-            steps = np.diff(points.set)
+                return float(branch_values(levels, amps).difference)
+            steps = np.diff(levels)
             cyclic = bool((steps > 0).any() and (steps < 0).any())
-            forward = split_branches(points.set)[0] if cyclic else slice(None)
-            peak = find_peak(points.set[forward], points.amps[forward])
+            forward = split_branches(levels)[0] if cyclic else slice(None)
+            peak = find_peak(levels[forward], amps[forward])
             return float(peak.x if condition.quantity == "peak_voltage" else peak.y)
         if condition.against:
             return reading.value / self.latest(condition.against, where, before=reading.event).value

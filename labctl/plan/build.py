@@ -220,11 +220,11 @@ class Lowering:
         )
 
     def _state(self, step: s.State, node: int) -> list[o.Op]:
-        ops = list(self.block(step.prepare))
+        ops = self.block(step.prepare)
         if step.verify is None:
-            return [*ops, o.EnterState(node, step.name)]
+            return [o.EnterState(node, step.name, ops)]
         if step.verify.reading is not None:
-            return [*ops, o.EnterState(node, step.name, self._condition(step.verify.reading), step.otherwise)]
+            return [o.EnterState(node, step.name, ops, self._condition(step.verify.reading), step.otherwise)]
         check = step.verify.resistance
         assert check is not None
         name = f"certificate_of_{step.name}"
@@ -240,8 +240,8 @@ class Lowering:
         condition = o.Condition(
             name, above=self._values.optional(check.above), below=self._values.optional(check.below)
         )
-        ops += self._measuring.resistance(read, check.at, node, name)
-        return [*ops, o.EnterState(node, step.name, condition, step.otherwise)]
+        proof = self._measuring.resistance(read, check.at, node, name)
+        return [o.EnterState(node, step.name, (*ops, *proof), condition, step.otherwise)]
 
     def _spike(self, step: s.Spike, node: int) -> list[o.Op]:
         rising = step.above is not None

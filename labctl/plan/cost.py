@@ -45,6 +45,8 @@ def add(tally: Tally, ops: tuple[o.Op, ...], sources: Sources, means: Means, tim
             case o.Until():
                 middle = {name: sum(ends) / 2 for name, ends in op.ranges().items()}
                 add(tally, op.body, sources, means | middle, times * op.at_most)
+            case o.EnterState():
+                add(tally, op.prepare, sources, means, times)
             case o.Allowed():
                 add(tally, op.body, sources, means, times)
             case o.Connect():

@@ -336,9 +336,13 @@ class Allowed(Op):
 
 @dataclass(frozen=True, slots=True)
 class EnterState(Op):
-    """From here on rows carry this state, if the latest reading proves it; '$variable' in the name is filled in."""
+    """Carry out ``prepare``; from then on rows carry this state, if the latest reading proves it.
+
+    '$variable' in the name is filled in.
+    """
 
     name: str
+    prepare: tuple[Op, ...] = ()
     certificate: Condition | None = None
     otherwise: str = "stop"
 
@@ -382,6 +386,8 @@ def bodies(op: Op) -> tuple[Op, ...]:
     """The operations inside an operation."""
     if isinstance(op, Repeat | ForEach | Until | Allowed | Record):
         return op.body
+    if isinstance(op, EnterState):
+        return op.prepare
     return op.again if isinstance(op, Confirm) else ()
 
 

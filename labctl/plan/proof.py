@@ -60,6 +60,8 @@ class Prover:
                     self.visit(op.body, ranges | op.ranges(), times * op.at_most)
                 case o.Confirm():
                     self.visit(op.again, ranges, times * op.retry)
+                case o.EnterState():
+                    self.visit(op.prepare, ranges, times)
                 case o.Allowed():
                     self._open.append(op.exception)
                     self.visit(op.body, ranges, times)

@@ -89,7 +89,8 @@ def words(op: o.Op) -> str:
         case o.Allowed():
             return f"under exception {op.exception} ({op.because}):"
         case o.EnterState():
-            return f"state {op.name}" + (f", proved by {condition(op.certificate)}" if op.certificate else "")
+            proved = f", proved by {condition(op.certificate)}" if op.certificate else ""
+            return f"state {op.name}{proved}{', prepared by:' if op.prepare else ''}"
         case o.Judge():
             than = "above" if op.rising else "below"
             threshold = value(op.threshold, "ohm" if op.kind == "resistance" else "")

@@ -16,6 +16,7 @@ class Flags(IntFlag):
     FAST_EDGES = 32
     BEYOND_ORDINARY_LIMIT = 64
     CLIPPED_TIME_GRID = 128
+    RESUMED = 256
 
 
 _TEXT = {
@@ -27,6 +28,7 @@ _TEXT = {
     Flags.FAST_EDGES: "fast edges",
     Flags.BEYOND_ORDINARY_LIMIT: "beyond the device's ordinary limit",
     Flags.CLIPPED_TIME_GRID: "clipped time grid",
+    Flags.RESUMED: "first pass of a resumed run",
 }
 
 

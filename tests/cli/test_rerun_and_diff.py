@@ -169,7 +169,7 @@ def test_a_repetition_that_differs_says_where(tmp_path: Path, monkeypatch: pytes
     def nearly(volts: Any, amps: Any, status: Any) -> Any:
         return fit_resistance(volts * (1 + 1e-15), amps, status)
 
-    monkeypatch.setattr("labctl.execution.executor.fit_resistance", nearly)
+    monkeypatch.setattr("labctl.execution.acting.fit_resistance", nearly)
     path = make(tmp_path)
     monkeypatch.undo()
     found = rerun(path)

@@ -5,33 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labctl.execution.events import StopRun
+from labctl.execution.events import StopRun, Trace
 from labctl.execution.memory import Memory, Reading
-from labctl.execution.meters import Points
 from labctl.plan import operations as o
 
 
-def bell(cyclic: bool) -> Points:
+def bell(cyclic: bool) -> Trace:
     """A bell at -5 V, and at +0.5 V on the way back."""
     up = np.linspace(-15, 15, 121)
     volts = np.concatenate([up, up[::-1]]) if cyclic else up
     centre = np.where(np.arange(volts.size) < up.size, -5.0, 0.5)
     amps = 1e-9 * np.exp(-(((volts - centre) / 3) ** 2))
-    none = np.zeros(volts.size, bool)
-    return Points(volts, volts, amps, np.arange(volts.size) * 0.1, none.astype(np.int64), none, none)
+    return {"set": volts, "current": amps}
 
 
 @pytest.mark.parametrize("cyclic", [False, True])
 def test_the_peak_of_a_sweep_is_that_of_its_forward_branch(cyclic: bool) -> None:
     memory = Memory()
-    memory.keep_curves("transfer", 3, {"drain": bell(cyclic)})
+    memory.keep_curve("transfer", 3, bell(cyclic))
     assert memory.figure(o.Condition("transfer", "peak_voltage"), "here") == pytest.approx(-5.0, abs=0.02)
     assert memory.figure(o.Condition("transfer", "peak_current"), "here") == pytest.approx(1e-9, rel=1e-3)
 
 
 def test_di0_is_backward_minus_forward() -> None:
     memory = Memory()
-    memory.keep_curves("transfer", 3, {"drain": bell(True)})
+    memory.keep_curve("transfer", 3, bell(True))
     expected = 1e-9 * (np.exp(-((0.5 / 3) ** 2)) - np.exp(-((5 / 3) ** 2)))
     assert memory.figure(o.Condition("transfer", "dI0"), "here") == pytest.approx(expected, rel=1e-6)
 

@@ -1,0 +1,253 @@
+"""What acts on instruments: one operation of a plan carried out, and the rows that it leaves.
+
+Nothing here knows of loops, states or earlier readings; that is the executor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from labctl.bench.opening import OpenBench
+from labctl.execution import meters
+from labctl.execution.events import StopRun, Trace
+from labctl.execution.shapes import corners, staircase
+from labctl.numerics import fit_resistance
+from labctl.plan import operations as o
+from labctl.plan.proof import ROUNDING
+from labctl.protocol import units
+from labctl.store.flags import Flags
+
+Variables = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one row of the table ``kind`` will hold beside time, state and loops; ``node``: the step it belongs to."""
+
+    kind: str
+    node: int
+    flags: int
+    measured: dict[str, Any]
+    trace: Trace | None = None
+
+
+class Aborted(StopRun):
+    """An operation ended before its time, by a limit that the protocol gave it; ``rows`` holds what it left."""
+
+    def __init__(self, why: str, rows: list[Found]) -> None:
+        super().__init__(why)
+        self.rows = rows
+
+
+class Acting:
+    """The acting operations of a plan on one opened bench; times in rows count from ``start`` (s, bench clock)."""
+
+    def __init__(self, bench: OpenBench, start: float) -> None:
+        self._bench = bench
+        self._clock = bench.clock
+        self._start = start
+        self._actions: dict[type[o.Op], Callable[[Any, Variables], list[Found]]] = {
+            o.Pulses: self._pulses,
+            o.ReadResistance: self._read,
+            o.ReadCurrent: self._current,
+            o.Sweep: self._sweep,
+            o.Record: self._record,
+            o.Bias: self._bias,
+        }
+
+    def carry_out(self, op: o.Op, variables: Variables) -> list[Found]:
+        """Do it and return its rows, as many as ``rows_of`` says.
+
+        Raises:
+            Aborted: it ended early, and left rows all the same; errors of the instruments pass through.
+        """
+        return self._actions[type(op)](op, variables)
+
+    # --- stimuli --------------------------------------------------------------
+
+    def _pulses(self, op: o.Pulses, variables: Variables) -> list[Found]:
+        channel = self._bench.channel(op.source)
+        programmed = self._prepare(op, variables)
+        channel.output(True)
+        self._bench.true_extremes()
+        self._bench.instruments[op.source.partition(".")[0]].trigger()
+        self._clock.sleep(channel.burst_duration)
+        return [self._pulse_row(op, variables, programmed)]
+
+    def _prepare(self, op: o.Pulses, variables: Variables) -> Any:
+        """Program the pulses; nothing is driven yet."""
+        channel = self._bench.channel(op.source)
+        if op.fast_edges:
+            channel.allow_fast_edges = True
+        base = op.base.at(variables)
+        count = round(op.count.at(variables))
+        levels = [part.level.at(variables) for part in op.parts]
+        widths = [part.width.at(variables) for part in op.parts]
+        period = op.cycle_time(variables)
+        if len(op.parts) == 1 and op.shape == "rectangular":
+            return channel.prepare_pulse(levels[0], base, widths[0], op.edge, period if count > 1 else None, count)
+        times, volts = corners(levels, widths, base, op.edge or 0.0, op.gap.at(variables), op.shape)
+        return channel.prepare_waveform(times, volts, period, count)
+
+    def _pulse_row(self, op: o.Pulses, variables: Variables, programmed: Any) -> Found:
+        levels = [part.level.at(variables) for part in op.parts]
+        first = int(np.argmax(np.abs(levels)))
+        limit = self._bench.description.device.limits.voltage.get(op.terminal, np.inf)
+        beyond = Flags.BEYOND_ORDINARY_LIMIT if abs(levels[first]) > limit * (1 + ROUNDING) else 0
+        measured = {
+            "terminal": op.terminal,
+            "role": op.role,
+            "name": op.name,
+            "level": levels[first],
+            "width": op.parts[first].width.at(variables),
+            "base": op.base.at(variables),
+            "count": round(op.count.at(variables)),
+            "period": op.cycle_time(variables),
+            "set_high": programmed.set_high,
+            "set_low": programmed.set_low,
+            "reported_high": programmed.reported_high,
+            "reported_low": programmed.reported_low,
+            "true_extreme": self._bench.true_extremes().get(op.terminal, np.nan),
+        }
+        return Found("pulse", op.node, int(beyond | (Flags.FAST_EDGES if op.fast_edges else 0)), measured)
+
+    def _bias(self, op: o.Bias, variables: Variables) -> list[Found]:
+        level = op.level.at(variables)
+        self._bench.true_extremes()
+        done = self._bench.channel(op.source).bias(
+            level,
+            op.duration.at(variables),
+            ramp=abs(level) / op.ramp.at(variables) if op.ramp else 0.0,
+            compliance=op.compliance,
+            abort_above=op.abort_above,
+            grounded=[source.partition(".")[2] for source in op.grounded],
+        )
+        measured = {
+            "terminal": op.terminal,
+            "level": level,
+            "start": done.start - self._start,
+            "stop": done.stop - self._start,
+            "max_current": done.max_current,
+            "true_extreme": self._bench.true_extremes().get(op.terminal, np.nan),
+        }
+        trace = {"time": done.time, "current": done.amps, "status": np.asarray(done.status, np.int64)}
+        rows = [Found("bias", op.node, 0 if done.complete else int(Flags.EXCLUDED), measured, trace)]
+        if not done.complete:
+            raise Aborted(f"the bias was aborted: {done.reason}", rows)
+        return rows
+
+    # --- readings -------------------------------------------------------------
+
+    def _read(self, op: o.ReadResistance, variables: Variables) -> list[Found]:
+        self._bench.true_extremes()
+        points = meters.resistance_points(self._bench, op, staircase(op, op.window.at(variables)))
+        fit = fit_resistance(points.volts, points.amps, points.status)
+        measured = {
+            "name": op.name,
+            "terminal": op.terminal,
+            "value": fit.resistance,
+            "stderr": fit.stderr,
+            "offset": fit.offset,
+            "residual": fit.residual,
+            "points": fit.points,
+            "v_max": float(np.max(np.abs(points.volts))),
+            "true_extreme": self._bench.true_extremes().get(op.terminal, np.nan),
+            "range": points.range,
+        }
+        return [Found("resistance", op.node, points.flags, measured, points.trace)]
+
+    def _current(self, op: o.ReadCurrent, variables: Variables) -> list[Found]:
+        found = meters.samples(self._bench, op, op.samples, op.interval, op.nplc, op.delay, variables)
+        true_voltages = self._bench.true_voltages()
+        return [
+            Found(
+                "current",
+                op.node,
+                points.flags,
+                {
+                    "name": op.name,
+                    "terminal": terminal,
+                    "value": float(np.mean(points.amps)),
+                    "std": float(np.std(points.amps, ddof=1)) if op.samples > 1 else np.nan,
+                    "samples": op.samples,
+                    "voltage": float(np.mean(points.volts)),
+                    "true_voltage": true_voltages.get(terminal, np.nan),
+                },
+                points.trace,
+            )
+            for terminal, points in found.items()
+        ]
+
+    def _sweep(self, op: o.Sweep, variables: Variables) -> list[Found]:
+        swept = op.stations[0].terminal
+        held = {s.terminal: s.level.at(variables) for s in op.stations if s.level is not None}
+        self._bench.true_extremes()
+        found = meters.sweep(self._bench, op, variables)
+        extreme = self._bench.true_extremes().get(swept, np.nan)
+        bias = ", ".join(f"{name}={units.text(level, 'V')}" for name, level in held.items())
+        return [
+            Found(
+                "sweep",
+                op.node,
+                points.flags,
+                {
+                    "name": op.name,
+                    "terminal": swept,
+                    "measured": terminal,
+                    "points": len(points.set),
+                    "true_extreme": extreme,
+                    "bias": bias,
+                },
+                points.trace,
+            )
+            # figures are of the response: the current of the swept terminal itself comes last
+            for terminal, points in sorted(found.items(), key=lambda curve: curve[0] == swept)
+        ]
+
+    def _record(self, op: o.Record, variables: Variables) -> list[Found]:
+        rows = []
+        if op.duration is not None:
+            count = max(2, round(op.duration.at(variables) / op.interval))
+            nplc = min(1.0, op.interval * self._bench.line_frequency / 2)
+            found = meters.samples(self._bench, op, count, op.interval, nplc, 0.0, variables)
+        else:
+            pulses = next(inner for inner in op.body if isinstance(inner, o.Pulses))
+            programmed = self._prepare(pulses, variables)
+            self._bench.channel(pulses.source).output(True)
+            self._bench.true_extremes()
+            waits = sum(w.duration.at(variables) for w in op.body if isinstance(w, o.Wait))
+            found = meters.record_during(self._bench, op, programmed.duration + waits, variables)
+            rows.append(self._pulse_row(pulses, variables, programmed))
+        for terminal, points in found.items():
+            measured = {
+                "name": op.name,
+                "terminal": terminal,
+                "points": len(points.set),
+                "interval": op.interval,
+                "window": op.window,
+                "range": points.range,
+            }
+            trace = {"time": points.time, "current": points.amps, "status": points.status}
+            rows.append(Found("sample", op.node, points.flags, measured, trace))
+        return rows
+
+
+def rows_of(op: o.Op, variables: Variables) -> int:
+    """Rows that an acting operation leaves: 0 for pulses whose count is 0, which are left out."""
+    match op:
+        case o.Pulses():
+            return int(round(op.count.at(variables)) > 0)
+        case o.ReadCurrent() | o.Sweep() | o.Record():
+            measured = sum(station.measured for station in op.stations)
+            return measured + (isinstance(op, o.Record) and op.duration is None)
+        case _:
+            return 1
+
+
+def is_harmless(op: o.Op) -> bool:
+    """Whether the operation may be repeated without a word: readings inside the small window of a read."""
+    return isinstance(op, o.ReadResistance | o.ReadCurrent)

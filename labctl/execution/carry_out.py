@@ -73,7 +73,7 @@ def carry_out(
         try:
             for step in executor.steps():
                 if isinstance(step, Intent):
-                    recorder.wire(float(bench.clock.now), "labctl", "intent", f"{step.rows} {step.what}".encode())
+                    recorder.intent(float(bench.clock.now), step.step, step.what, step.rows)
                     continue
                 recorder.append(step.kind, step.row, step.trace)
                 doubtful = int(step.row["flags"]) & _DOUBTFUL

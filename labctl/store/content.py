@@ -92,15 +92,16 @@ MESSAGE = -2  # stands for the kind of row where a message of the wire log is me
 INTENT = ("labctl", "intent")  # instrument and direction of a message that says what is about to act on the device
 
 
-def intent_message(step: int, what: str) -> bytes:
-    """An intent as a message: the node of the plan, a space, words."""
-    return f"{step} {what}".encode("utf-8", "backslashreplace")
+def intent_message(step: int, what: str, rows: int) -> bytes:
+    """An intent as a message: the node of the plan, 'x' and the events expected, a space, words."""
+    return f"{step}x{rows} {what}".encode("utf-8", "backslashreplace")
 
 
-def read_intent(message: bytes) -> tuple[int, str]:
-    """Node of the plan and words of an intent. A lost message has the node -1."""
-    step, _, what = message.decode().partition(" ")
-    return int(step or -1), what
+def read_intent(message: bytes) -> tuple[int, int, str]:
+    """Node of the plan, events expected and words of an intent. A lost message has the node -1."""
+    place, _, what = message.decode().partition(" ")
+    step, _, rows = place.partition("x")
+    return int(step or -1), int(rows or 1), what
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from labctl.store.verify import whole
 
 @dataclass(frozen=True)
 class Pending:
-    """An intent after which no event was stored: the operation of node ``step`` may have reached the device.
+    """An intent of which not all events were stored: the operation of node ``step`` may have reached the device.
 
     event: the number that the operation's (first) event would have got; time: s, of the run; sent: messages logged
     since. A VISA message is logged before it is sent, so 0 means that none was; a C library's call after it returned,
@@ -33,7 +33,7 @@ def pending(run: Run) -> Pending | None:
         return None
     last = run.intents.iloc[-1]
     stored = max((int(table["event"].iloc[-1]) + 1 for table in run.tables.values() if len(table)), default=0)
-    if stored > last["event"]:
+    if stored >= last["event"] + last["rows"]:
         return None
     sent = len(run.wire) - int(last["wire"]) - 1
     return Pending(int(last["event"]), float(last["time"]), int(last["step"]), str(last["what"]), sent)

@@ -258,7 +258,7 @@ class Run:
     @cached_property
     def intents(self) -> pd.DataFrame:
         """What was about to act on the device, in order: event and wire (how many events and messages had been stored
-        before it), time (s), step (node of the plan), what.
+        before it), time (s), step (node of the plan), rows (events it was to leave), what.
 
         What it sent stands in the wire log from ``wire`` + 1 on; the event that came of it has number ``event``.
         """
@@ -276,7 +276,8 @@ class Run:
                 "event": stored.astype(np.int64),
                 "wire": places.astype(np.int64),
                 "time": log["time"].to_numpy()[places],
-                "step": np.array([step for step, _ in said], np.int64),
-                "what": pd.Series([what for _, what in said], dtype=object),
+                "step": np.array([step for step, _, _ in said], np.int64),
+                "rows": np.array([rows for _, rows, _ in said], np.int64),
+                "what": pd.Series([what for _, _, what in said], dtype=object),
             }
         )

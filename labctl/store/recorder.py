@@ -166,14 +166,14 @@ class Recorder:
         with contextlib.suppress(StorageError):
             self._log_held()
 
-    def intent(self, t: float, step: int, what: str) -> None:
-        """Say in the wire log what is about to act on the device: time (s), node of the plan, words.
+    def intent(self, t: float, step: int, what: str, rows: int = 1) -> None:
+        """Say in the wire log what is about to act on the device: time (s), node of the plan, words, events expected.
 
         Before the first byte is sent: so a run that was cut off tells what was never begun from what may have reached
         the device. StorageError, unlike for :meth:`wire`: what cannot be announced must not be done.
         """
         self._log_held()
-        self._log(t, *c.INTENT, c.intent_message(step, what))
+        self._log(t, *c.INTENT, c.intent_message(step, what, rows))
 
     def _log_held(self) -> None:
         while self._held:

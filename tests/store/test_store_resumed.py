@@ -31,13 +31,13 @@ def test_an_intent_stands_before_what_it_announces(short_run: Any) -> None:
     recorder.intent(3.25, 7, "pulse pd 4.2 V µ")
     recorder.wire(3.5, "afg", ">", b"*TRG\n")
     short.append("pulse", {"level": 4.2})
-    recorder.intent(4.0, 8, "read")
+    recorder.intent(4.0, 8, "read", 2)
     run = load_run(recorder.journal)
     expected = {
-        "event": [2, 3], "wire": [1, 3], "time": [3.25, 4.0], "step": [7, 8], "what": ["pulse pd 4.2 V µ", "read"],
+        "event": [2, 3], "wire": [1, 3], "time": [3.25, 4.0], "step": [7, 8], "rows": [1, 2], "what": ["pulse pd 4.2 V µ", "read"],
     }  # fmt: skip
     assert run.intents.to_dict("list") == expected
-    assert run.wire["data"].tolist()[1:] == ["7 pulse pd 4.2 V µ".encode(), b"*TRG\n", b"8 read"]
+    assert run.wire["data"].tolist()[1:] == ["7x1 pulse pd 4.2 V µ".encode(), b"*TRG\n", b"8x2 read"]
     path = recorder.finish("complete")
     assert load_run(path).intents.to_dict("list") == expected
     assert verify(path).ok
@@ -46,7 +46,7 @@ def test_an_intent_stands_before_what_it_announces(short_run: Any) -> None:
 def test_a_run_without_intents_has_none(short_run: Any) -> None:
     run = load_run(short_run(1).recorder.finish("complete"))
     assert run.intents.empty
-    assert list(run.intents) == ["event", "wire", "time", "step", "what"]
+    assert list(run.intents) == ["event", "wire", "time", "step", "rows", "what"]
     assert pending(run) is None
 
 

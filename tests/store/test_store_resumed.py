@@ -34,7 +34,8 @@ def test_an_intent_stands_before_what_it_announces(short_run: Any) -> None:
     recorder.intent(4.0, 8, "read", 2)
     run = load_run(recorder.journal)
     expected = {
-        "event": [2, 3], "wire": [1, 3], "time": [3.25, 4.0], "step": [7, 8], "rows": [1, 2], "what": ["pulse pd 4.2 V µ", "read"],
+        "event": [2, 3], "wire": [1, 3], "time": [3.25, 4.0], "step": [7, 8], "rows": [1, 2],
+        "what": ["pulse pd 4.2 V µ", "read"],
     }  # fmt: skip
     assert run.intents.to_dict("list") == expected
     assert run.wire["data"].tolist()[1:] == ["7x1 pulse pd 4.2 V µ".encode(), b"*TRG\n", b"8x2 read"]

@@ -25,6 +25,7 @@ from drivers.wgfmu_api import (
     ForceVoltageRange,
     MeasureEnabled,
     MeasureMode,
+    OnCall,
     OperationMode,
     Status,
     WarningLevel,
@@ -57,6 +58,7 @@ class B1530A:
         visa_library: a simulated bench's VISA library hands out its WGFMU functions; else wgfmu.dll is loaded.
         library: path of wgfmu.dll, when it is not where Windows looks.
         timeout: s that the library waits for the instrument.
+        on_call: told of every call of the library (``WgfmuLibrary``), for a wire log.
 
     Connecting opens the session and changes no output. An error queue that an earlier program left filled is
     emptied by that; what was in it is in ``stale_errors``.
@@ -66,6 +68,8 @@ class B1530A:
     """
 
     safe_priority = 10
+    #: what passes the link are calls of a library, of which ``on_call`` is told
+    calls_library = True
     exceptions: ClassVar[tuple[type[Exception], ...]] = (DriverError, OSError)
 
     def __init__(
@@ -76,13 +80,14 @@ class B1530A:
         visa_library: Any = "",
         library: str | Path | None = None,
         timeout: float = 100.0,
+        on_call: OnCall | None = None,
     ) -> None:
         simulated = getattr(visa_library, "wgfmu_functions", None)
         functions = functions_at(simulated(adapter)) if simulated else load_functions(library)
         self.name = name
         self.address = adapter
         self.clock: Clock = clock or SystemClock()
-        self.library = WgfmuLibrary(functions, name)
+        self.library = WgfmuLibrary(functions, name, on_call)
         self.stale_errors = ""
         self.programs: dict[int, Program] = {}
         self._flags: dict[int, frozenset[str]] = {}

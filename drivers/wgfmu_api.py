@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, c_char, c_char_p, c_double, c_int
 from enum import IntEnum
@@ -18,6 +19,12 @@ from drivers.errors import DriverError, ErrorEntry, InstrumentError
 
 PREFIX = "WGFMU_"
 NO_ERROR = 0
+#: characters of a call that an error quotes
+_LONGEST_SAID = 300
+#: told of a call and of its return: direction ('>' or '<'), ASCII
+OnCall = Callable[[str, bytes], None]
+#: functions whose arrays are arguments; those of all others are filled by the library
+_ARRAYS_IN = frozenset({"addVectors", "setVectors", "addSequences"})
 
 _TEXT = c_char_p  # const char*
 _TEXTS = POINTER(c_char_p)  # const char**
@@ -293,14 +300,19 @@ def functions_at(addresses: Mapping[str, int]) -> dict[str, Callable[..., int]]:
 class WgfmuLibrary:
     """Calls that raise instead of returning codes, and return what the library writes.
 
-    Attributes:
-        on_call: told of every call as ``(text, code)``, for a wire log.
+    Args:
+        functions: by short name.
+        name: in messages.
+        on_call: told of every call: ('>', the call) before it and ('<', return code: values) after it, as ASCII.
+            Numbers are exact; ``&`` stands for what the library fills, after it what was in it.
     """
 
-    def __init__(self, functions: Mapping[str, Callable[..., int]], name: str = "WGFMU") -> None:
+    def __init__(
+        self, functions: Mapping[str, Callable[..., int]], name: str = "WGFMU", on_call: OnCall | None = None
+    ) -> None:
         self._functions = functions
         self.name = name
-        self.on_call: Callable[[str, int], None] | None = None
+        self.on_call = on_call
 
     def call(self, function: str, *arguments: Any) -> None:
         """Call ``function`` (short name); text goes as ASCII.
@@ -308,14 +320,19 @@ class WgfmuLibrary:
         Raises:
             WgfmuError: with the library's text.
         """
+        code = self._invoke(function, *arguments)
+        if code != NO_ERROR:
+            said = textwrap.shorten(call_text(function, arguments), _LONGEST_SAID, placeholder=" ...)")
+            raise WgfmuError(self.name, [ErrorEntry(code, self._error_text(code))], said)
+
+    def _invoke(self, function: str, *arguments: Any) -> int:
         raw = [a.encode("ascii") if isinstance(a, str) else a for a in arguments]
+        if self.on_call is None:
+            return self._functions[function](*raw)
+        self.on_call(">", call_text(function, arguments).encode("ascii"))
         code = self._functions[function](*raw)
-        if self.on_call is not None or code != NO_ERROR:
-            said = f"{PREFIX}{function}({', '.join(_shown(a) for a in arguments)})"
-            if self.on_call is not None:
-                self.on_call(said, code)
-            if code != NO_ERROR:
-                raise WgfmuError(self.name, [ErrorEntry(code, self._error_text(code))], said)
+        self.on_call("<", reply_text(function, arguments, code).encode("ascii"))
+        return code
 
     def integer(self, function: str, *arguments: Any) -> int:
         """The one int that ``function`` writes."""
@@ -380,22 +397,47 @@ class WgfmuLibrary:
     def _error_text(self, code: int) -> str:
         """Everything in the error queue, oldest first; the queue is emptied."""
         size, texts = c_int(), []
-        while self._functions["getErrorSize"](ctypes.byref(size)) == NO_ERROR:
+        while self._invoke("getErrorSize", ctypes.byref(size)) == NO_ERROR:
             size.value += 1
             buffer = ctypes.create_string_buffer(size.value)
-            if self._functions["getError"](buffer, ctypes.byref(size)) != NO_ERROR or not buffer.value:
+            if self._invoke("getError", buffer, ctypes.byref(size)) != NO_ERROR or not buffer.value:
                 break
             texts.append(" ".join(buffer.value.decode("ascii", "replace").split()))
         name = ErrorCode(code).name if code in ErrorCode.__members__.values() else "unknown code"
         return " / ".join(texts) or name
 
 
-def _shown(argument: Any) -> str:
+def call_text(function: str, arguments: Sequence[Any]) -> str:
+    """A call as text: ``WGFMU_setVectors("p", [1e-06, 2e-06], [0.0, 1.0], 2)``, ``WGFMU_getStatus(&0, &0.0, &0.0)``."""
+    filled = function not in _ARRAYS_IN
+    return f"{PREFIX}{function}({', '.join(_shown(a, filled) for a in arguments)})"
+
+
+def reply_text(function: str, arguments: Sequence[Any], code: int) -> str:
+    """What a call returned: its code, then what it filled, in order."""
+    if function in _ARRAYS_IN:
+        return str(code)
+    filled = [_value_text(a) for a in arguments if not isinstance(a, str | int | float)]
+    return f"{code}: {', '.join(filled)}" if filled else str(code)
+
+
+def _shown(argument: Any, filled: bool) -> str:
     if isinstance(argument, str):
         return f'"{argument}"'
-    if isinstance(argument, float):
-        return f"{argument:.9g}"
-    return str(int(argument)) if isinstance(argument, int) else "..."
+    if isinstance(argument, int | float):
+        return repr(float(argument) if isinstance(argument, float) else int(argument))
+    if isinstance(argument, ctypes.Array):
+        return "&" if filled else _value_text(argument)
+    return f"&{_value_text(argument)}"
+
+
+def _value_text(argument: Any) -> str:
+    """Value of an array, a buffer of text, or what ``byref`` points to."""
+    if not isinstance(argument, ctypes.Array):
+        return repr(argument._obj.value)
+    if isinstance(argument, c_char * len(argument)):
+        return repr(argument.value.decode("ascii", "backslashreplace"))
+    return repr(argument[:])
 
 
 def reals(values: Sequence[float]) -> Any:

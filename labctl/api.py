@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labctl.analysis import Result
     from labctl.bench.description import BenchDescription
     from labctl.bench.opening import OpenBench
+    from labctl.bench.wire import Tap
     from labctl.execution.carry_out import Outcome
     from labctl.execution.events import Event
     from labctl.plan.plan import Plan
@@ -171,13 +172,17 @@ def run_on(
     about: Mapping[str, str],
     ask_operator: Callable[[str, str], None] | None = None,
     progress: Callable[[Event], None] = lambda event: None,
+    taps: Sequence[Tap] = (),
 ) -> Outcome:
-    """Run what is prepared on the VISA library ``specification``; ``about``: operator, device and note."""
+    """Run what is prepared on the VISA library ``specification``.
+
+    about: operator, device and note. taps: told of every message on the wires, opening and closing included.
+    """
     from labctl.bench.opening import open_bench
     from labctl.execution.carry_out import carry_out
     from labctl.store import Recorder
 
-    with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}") as opened:
+    with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}", taps, keep=True) as opened:
         header = _header(ready, _instruments(opened), about)
         with Recorder.create(path, header, _tables(ready.plan)) as recorder:
             return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)

@@ -22,6 +22,7 @@ from sim_backend.fast_units import DRIVER as FAST_UNIT_DRIVER
 from sim_backend.fast_units import FastUnits
 from sim_backend.faults import Faults, read_faults
 from sim_backend.gated import GatedCircuit
+from sim_backend.heard import Heard
 from sim_backend.lines import Lines
 from sim_backend.relay import Branch, SelectorRelay
 from sim_backend.wgfmu import Rsu
@@ -68,13 +69,14 @@ class SimulatedBench:
     """Everything on one simulated bench.
 
     Raises ``ValueError`` for an unknown driver, device model, fault or parameter, and for a state file that does not
-    fit. ``simulation.state`` is relative to the working directory.
+    fit. ``simulation.state`` and ``simulation.heard`` are relative to the working directory.
     """
 
     def __init__(self, description: BenchDescription) -> None:
         settings = description.simulation
         self.description = description
         self.clock: Clock = WallClock(settings.speed) if settings.clock == "wall" else Clock()
+        self.heard = Heard(settings.heard, self.clock) if settings.heard else None
         self.lines = Lines()
         self.draws = Draws(settings.seed)
         self.faults: Faults = read_faults(settings.faults)
@@ -118,6 +120,8 @@ class SimulatedBench:
 
     def close(self) -> None:
         """Keep the device's state, if the bench file names a file for it; replaces that file atomically."""
+        if self.heard is not None:
+            self.heard.close()
         if self._state_file is None:
             return
         self.circuit.settle()
@@ -165,7 +169,7 @@ class SimulatedBench:
         gated: object = self.circuit
         if not isinstance(gated, GatedCircuit):
             raise ValueError(f"instrument {entries[0]!r}: fast units are simulated on a three-terminal device only")
-        units = FastUnits(self.description, self.clock, gated, self.draws, self.instruments)
+        units = FastUnits(self.description, self.clock, gated, self.draws, self.instruments, self.heard)
         if self.faults.contact_open:
             for rsu in (rsu for terminal in gated.terminals for rsu in units.rsus(terminal)):
                 rsu.detach()

@@ -11,6 +11,7 @@ from sim_backend.clock import Clock
 from sim_backend.context import SimulatedInstrument
 from sim_backend.draws import Draws
 from sim_backend.gated import GatedCircuit
+from sim_backend.heard import Heard
 from sim_backend.wgfmu import Mainframe, Rsu, SimulatedLibrary, make_options
 
 #: driver of instruments that are reached through the WGFMU library, not by messages
@@ -31,6 +32,7 @@ class FastUnits:
         circuit: GatedCircuit,
         draws: Draws,
         instruments: Mapping[str, SimulatedInstrument],
+        heard: Heard | None = None,
     ) -> None:
         self._circuit = circuit
         self._description = description
@@ -58,7 +60,7 @@ class FastUnits:
                 mainframe.identity, mainframe.errors = shared.identity, shared.errors.entries
             self._cable(mainframe)
             self.mainframes[entry.address] = mainframe
-        self.library = SimulatedLibrary(self.mainframes)
+        self.library = SimulatedLibrary(self.mainframes, heard=heard)
 
     def rsus(self, terminal: str) -> list[Rsu]:
         """The RSUs whose output is cabled to a terminal."""

@@ -146,6 +146,7 @@ class Simulation(_Model):
     speed: float = Field(default=1.0, gt=0, description="wall clock only: virtual seconds per real second")
     noise: bool = True
     state: str | None = Field(default=None, description="file that keeps the device between runs")
+    heard: str | None = Field(default=None, description="text file of every message as the instruments receive it")
     faults: dict[str, Any] = Field(default_factory=dict, description="named faults, such as {leads_swapped: true}")
     options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="per instrument: undocumented details ([?] of the references)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from labctl.bench.description import BenchDescription, InstrumentEntry
 from labctl.bench.errors import BenchFileError, InstrumentUnavailable
 from labctl.bench.lock import hold
-from labctl.bench.wire import Tap, TappedLibrary
+from labctl.bench.wire import Tap, TappedLibrary, Wire
 
 
 class HostClock:
@@ -73,6 +73,7 @@ class OpenBench:
     clock: Any
     library: Any
     simulated: bool
+    wire: Wire
     identities: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def channel(self, source: str) -> Any:
@@ -116,18 +117,6 @@ class OpenBench:
     def settings(self) -> dict[str, dict[str, Any]]:
         return {name: instrument.settings() for name, instrument in self.instruments.items()}
 
-    def tap(self, tap: Tap) -> None:
-        """Report every byte on every wire, and every call of an instrument's C library, to ``tap`` from now on."""
-        for name, instrument in self.instruments.items():
-            if hasattr(instrument, "adapter"):
-                connection = instrument.adapter.connection
-                connection.visalib = TappedLibrary(connection.visalib, name, lambda: float(self.clock.now), tap)
-            else:
-                instrument.library.on_call = self._call_tap(name, tap)
-
-    def _call_tap(self, name: str, tap: Tap) -> Callable[[str, int], None]:
-        return lambda call, code: tap(float(self.clock.now), name, ">", f"{call} -> {code}".encode())
-
     def safe(self) -> list[str]:
         """Every output off or high impedance, pulse sources first; what could not be reached is named.
 
@@ -150,13 +139,17 @@ def visa_specification(bench: BenchDescription, file: Path, simulate: bool, seed
 
 
 @contextlib.contextmanager
-def open_bench(bench: BenchDescription, specification: str, purpose: str) -> Iterator[OpenBench]:
+def open_bench(
+    bench: BenchDescription, specification: str, purpose: str, taps: Iterable[Tap] = (), keep: bool = False
+) -> Iterator[OpenBench]:
     """Open all instruments, check who they are, and leave them safe at the end however it comes.
 
     Args:
         bench: what the bench file says.
         specification: PyVISA's library string, see ``visa_specification``.
         purpose: said to whoever finds the bench locked.
+        taps: told of every message, from the first one to the last.
+        keep: keep the messages of the opening for a log that starts later (``Wire.log``).
 
     Raises:
         BenchBusy, InstrumentUnavailable, BenchFileError.
@@ -165,7 +158,7 @@ def open_bench(bench: BenchDescription, specification: str, purpose: str) -> Ite
 
     with hold(bench, purpose), contextlib.ExitStack() as stack:
         try:
-            manager = pyvisa.ResourceManager(specification)
+            manager: Any = pyvisa.ResourceManager(specification)
         except (OSError, ValueError) as error:
             raise InstrumentUnavailable(
                 f"VISA library {specification!r} cannot be opened: {error}",
@@ -174,20 +167,27 @@ def open_bench(bench: BenchDescription, specification: str, purpose: str) -> Ite
         stack.callback(manager.close)
         library = manager.visalib
         clock = getattr(library, "clock", None) or HostClock()
-        opened = OpenBench(bench, {}, clock, library, specification.endswith("@labctl"))
+        wire = Wire(lambda: clock.now, taps, keep)
+        opened = OpenBench(bench, {}, clock, library, specification.endswith("@labctl"), wire)
+        stack.callback(setattr, manager, "visalib", library)  # the manager closes the library that it opened
+        tapped = manager.visalib = TappedLibrary(library, wire)
         for name, entry in bench.instruments.items():
-            opened.instruments[name] = _open(name, entry, library, clock)
+            tapped.opening = name
+            opened.instruments[name] = _open(name, entry, opened)
             stack.callback(opened.instruments[name].close)
             opened.identities[name] = _identify(name, entry, opened.instruments[name])
         yield opened
 
 
-def _open(name: str, entry: InstrumentEntry, library: Any, clock: Any) -> Any:
+def _open(name: str, entry: InstrumentEntry, opened: OpenBench) -> Any:
     import pyvisa
 
     cls = driver_class(entry.driver)
+    options = dict(entry.options)
+    if getattr(cls, "calls_library", False):  # no message passes VISA: the driver itself tells of its calls
+        options["on_call"] = functools.partial(opened.wire.tell, name)
     try:
-        return cls(entry.address, name=name, clock=clock, visa_library=library, **entry.options)
+        return cls(entry.address, name=name, clock=opened.clock, visa_library=opened.library, **options)
     except (pyvisa.Error, OSError, ValueError) as error:  # ValueError: pyvisa-py lacks a package for this interface
         raise _silent(name, entry, error) from error
 

@@ -64,12 +64,11 @@ def carry_out(
     outcome.
     """
     check_proved(plan, bench.description)
-    bench.tap(recorder.wire)
     executor = Executor(plan, bench, ask_operator, past)
     bug: BaseException | None = None
     status, reason, code = "complete", "", 0
     flagged = flags = 0
-    with _sigterm_raises():
+    with bench.wire.log(recorder.wire), _sigterm_raises():
         try:
             for step in executor.steps():
                 if isinstance(step, Intent):

@@ -97,7 +97,7 @@ class LabctlVisaLibrary(highlevel.VisaLibraryBase):
         for name, instrument in bench.instruments.items():
             parsed = address.parse(bench.description.instruments[name].address)
             lost = _is_lost(bench, name)
-            self._resources[parsed.key] = Resource(name, parsed, instrument, bench.clock, lost)
+            self._resources[parsed.key] = Resource(name, parsed, instrument, bench.clock, lost, bench.heard)
         self._manager = next(self._handles)
         return VISARMSession(self._manager), self.handle_return_value(None, StatusCode.success)
 

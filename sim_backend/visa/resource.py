@@ -9,6 +9,7 @@ from pyvisa.constants import StatusCode
 
 from sim_backend.clock import Clock
 from sim_backend.context import SimulatedInstrument
+from sim_backend.heard import Heard
 from sim_backend.visa.address import Address
 
 SERVICE_REQUEST = 0x40
@@ -36,11 +37,13 @@ class Resource:
         instrument: SimulatedInstrument,
         clock: Clock,
         lost: Callable[[], bool],
+        heard: Heard | None = None,
     ) -> None:
         self.name = name
         self.address = address
         self.instrument = instrument
         self.lost = lost
+        self._heard = heard
         self.locks = Locks()
         self._clock = clock
         self._held = b""  # taken from the instrument, not yet asked for
@@ -51,6 +54,8 @@ class Resource:
 
     def write(self, data: bytes, end: bool) -> None:
         """Hand bytes over; the instrument acts."""
+        if self._heard is not None:
+            self._heard.message(self.name, data)
         began = self._clock.now
         debt = self._remaining_debt()
         self.instrument.write(data, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sim_backend.heard import Heard
 from sim_backend.wgfmu.diary import Diary
 from sim_backend.wgfmu.execution import Execution
 from sim_backend.wgfmu.mainframe import FastChannel, Mainframe, Rsu
@@ -22,7 +23,9 @@ class SimulatedLibrary:
     ``functions`` maps full names to C addresses (``visalib.wgfmu_functions``); they live as long as this object.
     """
 
-    def __init__(self, mainframes: Mapping[str, Mainframe], options: WgfmuOptions | None = None) -> None:
+    def __init__(
+        self, mainframes: Mapping[str, Mainframe], options: WgfmuOptions | None = None, heard: Heard | None = None
+    ) -> None:
         chosen = options or next((m.options for m in mainframes.values()), WgfmuOptions())
 
         def stamp() -> str:
@@ -32,7 +35,7 @@ class SimulatedLibrary:
             return f"2000/01/{1 + days:02d} {hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
         self.state = State(mainframes, chosen, Diary(stamp, chosen.pop_shortens_summary))
-        self._native = Native(self.state, [Offline(self.state), Online(self.state), Execution(self.state)])
+        self._native = Native(self.state, [Offline(self.state), Online(self.state), Execution(self.state)], heard)
 
     @property
     def functions(self) -> dict[str, int]:

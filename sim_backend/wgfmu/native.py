@@ -16,6 +16,7 @@ from ctypes import POINTER, c_char, c_char_p, c_double, c_int
 from types import TracebackType
 from typing import Any
 
+from sim_backend.heard import LIBRARY, Heard
 from sim_backend.wgfmu import codes
 from sim_backend.wgfmu.codes import Failure, number
 from sim_backend.wgfmu.state import State, WarningIsError
@@ -176,8 +177,9 @@ class Native:
         crashes: exceptions that no function should have raised.
     """
 
-    def __init__(self, state: State, parts: Sequence[object]) -> None:
+    def __init__(self, state: State, parts: Sequence[object], heard: Heard | None = None) -> None:
         self._state = state
+        self._heard = heard
         self.crashes: list[BaseException] = []
         self._pointers: dict[str, Any] = {}  # keeps the callbacks alive
         make = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)
@@ -192,6 +194,8 @@ class Native:
 
     def _wrapped(self, name: str, kinds: list[str], method: Callable[..., Any]) -> Callable[..., int]:
         def function(*raw: Any) -> int:
+            if self._heard is not None:
+                self._heard.message(LIBRARY, _spelled(name, kinds, raw).encode("latin-1"))
             call = f"WGFMU_{name}({', '.join(_shown(k, r) for k, r in zip(kinds, raw, strict=True) if k in _INPUTS)})"
             self._state.begin(call)
             with _Boundary(self._state, call) as boundary:
@@ -203,6 +207,24 @@ class Native:
             return boundary.code
 
         return function
+
+
+def _spelled(name: str, kinds: list[str], raw: Sequence[Any]) -> str:
+    """The call with every argument in full, as C passed it."""
+    length = next((int(r) for k, r in zip(reversed(kinds), reversed(raw), strict=True) if k == "int"), 0)
+    spelled = []
+    for kind, value in zip(kinds, raw, strict=True):
+        if kind in ("int", "real"):
+            spelled.append(repr(value))
+        elif not value:
+            spelled.append("NULL")
+        elif kind == "text":
+            spelled.append(f'"{value.decode("latin-1")}"')
+        elif kind in ("texts", "reals"):
+            spelled.append(repr(value[:length]))
+        else:
+            spelled.append(f"&{value[0]!r}" if kind.endswith("*") else "&")
+    return f"WGFMU_{name}({', '.join(spelled)})"
 
 
 def _inputs(kinds: list[str], raw: Sequence[Any]) -> list[Any]:

@@ -77,8 +77,8 @@ def test_a_channel_without_rsu_is_named_and_nothing_plays(bench: Bench) -> None:
 
 
 def test_an_unknown_channel_is_refused_before_the_library(bench: Bench) -> None:
-    heard: list[str] = []
-    bench.unit.library.on_call = lambda text, code: heard.append(text)
+    heard: list[bytes] = []
+    bench.unit.library.on_call = lambda direction, text: heard.append(text)
     with pytest.raises(SettingError, match="no channel 301; it has 101, 102, 201"):
         bench.unit.load({301: Program(((TRIANGLE, 1),))}, allow_fast_edges=True)
     with pytest.raises(SettingError, match="70 ns or more"):

@@ -23,6 +23,7 @@ from drivers.wgfmu_api import (
     WgfmuLibrary,
     functions_at,
     load_functions,
+    reals,
 )
 from sim_backend.wgfmu.native import _C_TYPES, DECLARATIONS
 from sim_backend.wgfmu.standalone import StandaloneBench
@@ -282,13 +283,29 @@ def test_exceptions_carry_the_text_and_only_their_own() -> None:
         assert raised.value.code == -10
         assert f'Pattern "{name}" is not found.' in raised.value.text
         assert raised.value.text.count("Error in") == 1
-        assert raised.value.command == f'WGFMU_addVector("{name}", 1e-06, 1)'
+        assert raised.value.command == f'WGFMU_addVector("{name}", 1e-06, 1.0)'
 
 
 def test_calls_can_be_listened_to() -> None:
     bench = StandaloneBench()
     library = WgfmuLibrary(functions_at(bench.wgfmu_functions("")))
-    heard: list[tuple[str, int]] = []
-    library.on_call = lambda text, code: heard.append((text, code))
+    heard: list[tuple[str, bytes]] = []
+    library.on_call = lambda direction, text: heard.append((direction, text))
     library.call("createPattern", "p", 0.5)
-    assert heard == [('WGFMU_createPattern("p", 0.5)', 0)]
+    library.call("setVectors", "p", reals([1e-6, 3e-6]), reals([0.1 + 0.2, 0.0]), 2)
+    library.pattern_points("p")
+    with pytest.raises(WgfmuError):
+        library.call("createPattern", "p", 0.5)
+    assert heard[:10] == [
+        (">", b'WGFMU_createPattern("p", 0.5)'),
+        ("<", b"0"),
+        (">", b'WGFMU_setVectors("p", [1e-06, 3e-06], [0.30000000000000004, 0.0], 2)'),
+        ("<", b"0"),
+        (">", b'WGFMU_getPatternForceValueSize("p", &0)'),
+        ("<", b"0: 3"),
+        (">", b'WGFMU_getPatternForceValues("p", 0, &3, &, &)'),
+        ("<", b"0: 3, [0.0, 1e-06, 3e-06], [0.5, 0.30000000000000004, 0.0]"),
+        (">", b'WGFMU_createPattern("p", 0.5)'),
+        ("<", b"-12"),
+    ]
+    assert heard[10] == (">", b"WGFMU_getErrorSize(&0)")

@@ -27,7 +27,7 @@ def test_a_plan_of_another_bench_sends_nothing(simulated_bench: Callable[..., Op
     plan = api.prepare("hnno/resistance_read").plan
     bench = simulated_bench(device={"limits": {"voltage": {"pd": "4 V"}}})
     sent: list[bytes] = []
-    bench.tap(lambda time, name, direction, data: sent.append(data))
+    bench.wire.tap(lambda time, name, direction, data: sent.append(data))
     with pytest.raises(ForeignPlan, match=r"device.limits.voltage.pd: 5\.5 V then, 4 V now") as refusal:
         attempt(plan, bench, tmp_path)
     assert refusal.value.exit_code == 3

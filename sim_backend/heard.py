@@ -1,7 +1,7 @@
 """What the simulated instruments hear, as a text file: their own record of a run, beside the one that labctl keeps.
 
-A line per message: time (s), a tab, who hears it, a tab, the bytes with ``\\n`` and the like escaped as in Python. Calls
-of the WGFMU library are heard by ``wgfmu_library``: function and arguments, ``&`` for what the library fills.
+A line per message: time (s), a tab, who hears it, a tab, the bytes with ``\\n`` and the like escaped as in Python.
+Calls of the WGFMU library are heard by ``wgfmu_library``: function and arguments, ``&`` for what the library fills.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Heard:
     """The open file, made anew; ``close`` completes it."""
 
     def __init__(self, path: str | Path, clock: Clock) -> None:
-        self._file = Path(path).open("w", encoding="ascii", newline="\n")
+        self._file = Path(path).open("w", encoding="ascii", newline="\n")  # noqa: SIM115 - closed by close
         self._clock = clock
 
     def message(self, name: str, data: bytes) -> None:

@@ -17,7 +17,8 @@ Ints = npt.NDArray[np.int64]
 COMPLIANCE, OVERFLOW, OTHER_COMPLIANCE = 1, 2, 4
 #: length of an element in format 21: status 3, channel 1, type 1, number 13
 ELEMENT = 18
-_OVERFLOW_BITS, _OTHER_BIT, _OWN_BIT = 1 | 64, 4, 8
+_ADC_BIT, _OTHER_BIT, _OWN_BIT, _INVALID_BIT = 1, 4, 8, 64
+_OVERFLOW_BITS = _ADC_BIT | _INVALID_BIT
 _DUMMY = 1e99
 
 
@@ -59,7 +60,7 @@ class Curve:
         volts: measured where that was asked for, else programmed, V.
         time: s since the start of the sweep, when the first channel of the point was measured.
         status: bit 1 the channel was in compliance, 2 its reading overflowed (NaN), 4 another was in compliance.
-        complete: whether all points were measured (not so after an automatic abort).
+        complete: whether all points were measured; after an automatic abort those that were, the last one its cause.
     """
 
     set: Floats
@@ -78,6 +79,12 @@ class Curve:
     def overflow(self) -> npt.NDArray[np.bool_]:
         """Per point: a reading was beyond its range."""
         return _any(self.status, OVERFLOW, len(self.set))
+
+    def until(self, count: int) -> Curve:
+        """The first ``count`` points."""
+        volts, amps = ({k: v[:count] for k, v in column.items()} for column in (self.volts, self.amps))
+        status = {k: v[:count] for k, v in self.status.items()}
+        return Curve(self.set[:count], volts, amps, self.time[:count], status, count == len(self.set))
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,11 @@ class Elements:
                 return k
         raise KeyError(kind, slot)
 
+    @property
+    def aborts(self) -> bool:
+        """Whether the automatic abort of a sweep would act: a channel in compliance, or an overflow."""
+        return bool(np.any(self.status & (_ADC_BIT | _OTHER_BIT | _OWN_BIT)))
+
     def readings(self, kind: str, slot: int) -> tuple[Floats, Ints]:
         """Values of a quantity of a slot, NaN where it overflowed, and its status bits."""
         k = self.column(kind, slot)
@@ -178,6 +190,13 @@ def _status(word: str) -> int:
     """Status number; source data carry a letter instead."""
     word = word.strip()
     return 0 if word in ("W", "E") else int(word)
+
+
+def measured_points(found: Elements) -> int:
+    """How many points were measured before those that only fill up the record of an aborted sweep."""
+    filled = [kind in "IV" for kind in found.kinds]
+    real = np.any(found.status[:, filled] & _OVERFLOW_BITS != _INVALID_BIT, axis=1)
+    return int(np.flatnonzero(real)[-1]) + 1 if real.any() else 0
 
 
 def join(parts: Sequence[Elements]) -> Elements:

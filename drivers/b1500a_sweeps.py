@@ -183,9 +183,9 @@ def _staircase(b: B1500A, at: Mapping[str, Station], request: Request, stairs: S
         for m in measured:
             held = np.full(len(time), request.bias.get(m, np.nan))
             volts[m] = programmed if m == request.name else along.get(m, held)
-    # after an automatic abort the rest are dummies in every column
-    cut = request.abort and all(np.isnan(amps[m][-1]) for m in measured)
-    return Curve(programmed, volts, amps, time, status, complete=not cut)
+    curve = Curve(programmed, volts, amps, time, status)
+    # the automatic abort fills the record up with dummies
+    return curve.until(data.measured_points(found)) if request.abort else curve
 
 
 def _ends(start: float, stop: float) -> str:
@@ -201,21 +201,24 @@ def _along(pair: tuple[float, float], stairs: Staircase) -> npt.NDArray[np.float
 
 def _step_by_step(b: B1500A, at: Mapping[str, Station], request: Request) -> Curve:
     """Levels in any order, one line per point: force, pause, measure; the pauses are the instrument's."""
-    values = np.concatenate([request.levels, request.levels[::-1]]) if request.cyclic else request.levels
+    levels = np.concatenate([request.levels, request.levels[::-1]]) if request.cyclic else request.levels
     measured, swept = request.measured, at[request.name]
     b.send_changed({"FMT": "FMT 21,0", **reading_commands(at, measured)})
     b.send(["TSR"])
     rows = []
     delay = request.pause(b, at)
-    pauses = [request.hold + delay] + [delay] * (len(values) - 1)
-    for level, pause in zip(values, pauses, strict=True):
+    pauses = [request.hold + delay] + [delay] * (len(levels) - 1)
+    for level, pause in zip(levels, pauses, strict=True):
         line = [swept.channel.force_command(float(level), swept.setup.limit)]
         line += [f"PA {number(min(pause - done, ranges.MAX_PAUSE))}" for done in np.arange(0, pause, ranges.MAX_PAUSE)]
         line += [f"TTIV {at[m].slot},{at[m].channel.range_code(at[m].setup)},0" for m in measured]
         with b.patience(pause + request.patience(b, at)):
             replies = b.ask_all(";".join(line), len(measured))
         rows.append([data.parse(b.name, reply, 3) for reply in replies])
+        if request.abort and any(part.aborts for part in rows[-1]):
+            break
     b.check_errors("TTIV")
+    values = levels[: len(rows)]
     found = {m: data.join([row[k] for row in rows]) for k, m in enumerate(measured)}
     time = found[measured[0]].values[:, 0]
     amps, status, volts = {}, {}, {}
@@ -225,4 +228,4 @@ def _step_by_step(b: B1500A, at: Mapping[str, Station], request: Request) -> Cur
             volts[m], _ = found[m].readings("V", at[m].slot)
         else:
             volts[m] = values if m == request.name else np.full(len(values), request.bias.get(m, np.nan))
-    return Curve(values, volts, amps, time, status)
+    return Curve(values, volts, amps, time, status, complete=len(values) == len(levels))

@@ -226,6 +226,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         dwell: float = 0.0,
         after: str = "zero",
         abort_above: float | None = None,
+        abort: bool = False,
         timeout: float | None = None,
     ) -> SweepData:
         """Step through levels and measure at each, inside the instrument: one call line, one answer.
@@ -237,7 +238,8 @@ class Keithley2636BChannel(Keithley2636BSettings):
             start, stop, points: equal steps; both: and back again.
             dwell: s at each level, before the delay of ``configure_read``.
             after: 'zero' stay on at level 0, 'hold' stay at the last level, 'off' level 0 and output off.
-            abort_above: A; end after a reading beyond it. timeout: s to wait beyond the link's own; estimated if None.
+            abort_above: A; end after a reading beyond it. abort: end after the first one in compliance.
+            timeout: s to wait beyond the link's own; estimated if None.
 
         Raises:
             SettingError: before anything is sent. InstrumentError: the level is 0 then.
@@ -250,6 +252,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
             number(dwell),
             str(_AFTER[after]),
             number(0.0 if abort_above is None else within("abort_above", abort_above, 1e-15, ranges.MAX_CURRENT, "A")),
+            str(int(abort)),
             str(int(setup.autozero == "once")),
             number(self.parent.relay_time),
         ]

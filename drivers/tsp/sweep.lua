@@ -48,7 +48,7 @@ local function switch_off(smu, relay)
   delay(relay)
 end
 
-local function run(smu, level, levels, dwell, abort, zero, relay)
+local function run(smu, level, levels, dwell, abort, stop, zero, relay)
   local n = table.getn(levels)
   local largest = 0
   for k = 1, n do
@@ -69,7 +69,7 @@ local function run(smu, level, levels, dwell, abort, zero, relay)
       delay(dwell)
     end
     local i = measure(currents, voltages)
-    if abort > 0 and math.abs(i) > abort then
+    if abort > 0 and math.abs(i) > abort or stop == 1 and source.compliance then
       return
     end
   end
@@ -94,11 +94,12 @@ local function answer(smu, ok, message)
 end
 
 -- after: 0 back to level 0, 1 stay at the last level, 2 level 0 and output off. A failed sweep goes back to 0.
-function module.sweep(smu, levels, dwell, after, abort, zero, relay)
+-- It ends after a reading beyond abort (0: none), and if stop is 1 after one in compliance.
+function module.sweep(smu, levels, dwell, after, abort, stop, zero, relay)
   clear(smu.nvbuffer1)
   clear(smu.nvbuffer2)
   local level = level_name(smu)
-  local ok, message = pcall(run, smu, level, levels, dwell, abort, zero, relay)
+  local ok, message = pcall(run, smu, level, levels, dwell, abort, stop, zero, relay)
   if not ok or after ~= 1 then
     smu.source[level] = 0
   end
@@ -109,19 +110,19 @@ function module.sweep(smu, levels, dwell, after, abort, zero, relay)
   answer(smu, ok, message)
 end
 
--- from start to stop in equal steps, and back if both is 1
-function module.linear(smu, start, stop, points, both, dwell, after, abort, zero, relay)
+-- from first to last in equal steps, and back if both is 1
+function module.linear(smu, first, last, points, both, dwell, after, abort, stop, zero, relay)
   local levels = {}
   for k = 0, points - 2 do
-    table.insert(levels, start + k * (stop - start) / (points - 1))
+    table.insert(levels, first + k * (last - first) / (points - 1))
   end
-  table.insert(levels, stop)
+  table.insert(levels, last)
   if both == 1 then
     for k = points - 1, 1, -1 do
       table.insert(levels, levels[k])
     end
   end
-  module.sweep(smu, levels, dwell, after, abort, zero, relay)
+  module.sweep(smu, levels, dwell, after, abort, stop, zero, relay)
 end
 
 local function prepare_samples(smu, points, interval)

@@ -126,6 +126,16 @@ class DeviceLimits(_Model):
     exceptions: dict[str, LimitException] = Field(default_factory=dict)
 
 
+class Expectation(_Model):
+    """What a terminal draws while all the terminals named are within their levels, in any state of the device."""
+
+    terminal: str
+    current: tuple[Amperes, Amperes] = Field(description="smallest and largest magnitude")
+    levels: dict[str, tuple[Volts, Volts]] = Field(alias="while", description="terminal -> lowest and highest level")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
 class Device(_Model):
     """The device on the bench."""
 
@@ -133,6 +143,9 @@ class Device(_Model):
     kind: Literal["hnno", "aab", "resistor"]
     length: Metres | None = Field(default=None, description="channel length; turns fields (V/m) into voltages")
     resistance: tuple[Ohms, Ohms] | None = Field(default=None, description="smallest and largest resistance expected")
+    expected: tuple[Expectation, ...] = Field(
+        default=(), description="currents expected at given levels: a sweep that must exceed its compliance is refused"
+    )
     limits: DeviceLimits
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from labctl.bench.opening import OpenBench
 from labctl.execution import meters
+from labctl.execution.compliance import end_of_sweep
 from labctl.execution.events import StopRun, Trace
 from labctl.execution.shapes import corners, staircase
 from labctl.numerics import fit_resistance
@@ -189,7 +190,7 @@ class Acting:
         found = meters.sweep(self._bench, op, variables)
         extreme = self._bench.true_extremes().get(swept, np.nan)
         bias = ", ".join(f"{name}={units.text(level, 'V')}" for name, level in held.items())
-        return [
+        rows = [
             Found(
                 "sweep",
                 op.node,
@@ -207,6 +208,9 @@ class Acting:
             # figures are of the response: the current of the swept terminal itself comes last
             for terminal, points in sorted(found.items(), key=lambda curve: curve[0] == swept)
         ]
+        if why := end_of_sweep(op, found):
+            raise Aborted(why, rows)
+        return rows
 
     def _record(self, op: o.Record, variables: Variables) -> list[Found]:
         rows = []

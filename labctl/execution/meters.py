@@ -6,7 +6,7 @@ sweep and sample several channels together (B1500A). A terminal that is only hel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,10 @@ _POLL = 1e-3
 
 @dataclass(frozen=True)
 class Points:
-    """Measured points of one terminal, each array (n,): volts asked and measured, amperes, seconds, status bits."""
+    """Measured points of one terminal, each array (n,): volts asked and measured, amperes, seconds, status bits.
+
+    ``other``: another terminal of the measurement was in compliance, so the device was not at the levels asked for.
+    """
 
     set: Floats
     volts: Floats
@@ -35,11 +38,12 @@ class Points:
     compliance: NDArray[np.bool_]
     overflow: NDArray[np.bool_]
     range: float = np.nan
+    other: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, bool))
 
     @property
     def flags(self) -> int:
         """Flags of a row from its points (rule 5: flagged, never dropped)."""
-        compliance = Flags.COMPLIANCE if self.compliance.any() else 0
+        compliance = Flags.COMPLIANCE if self.compliance.any() or self.other.any() else 0
         overflow = Flags.OVERFLOW if self.overflow.any() else 0
         return int(compliance | overflow)
 
@@ -71,7 +75,8 @@ def sweep(bench: OpenBench, op: o.Sweep, variables: dict[str, float]) -> dict[st
         channel = bench.channel(swept.source)
         channel.configure_read(swept.compliance, range_=swept.range, nplc=op.nplc, delay=op.delay)
         there_and_back = np.concatenate([levels, levels[::-1]]) if op.cyclic else levels
-        return {swept.terminal: of_channel(channel.sweep(there_and_back, dwell=op.dwell))}
+        found = channel.sweep(there_and_back, dwell=op.dwell, abort=op.on_compliance == "stop")
+        return {swept.terminal: of_channel(found)}
     held = hold_others(bench, op.stations, swept.source, variables)
     curve = instrument.sweep(
         name(swept),
@@ -85,6 +90,7 @@ def sweep(bench: OpenBench, op: o.Sweep, variables: dict[str, float]) -> dict[st
         hold=op.hold,
         delay=op.delay or 0.0,
         dwell=op.dwell,
+        abort=op.on_compliance == "stop",
     )
     return {s.terminal: of_curve(curve, name(s)) for s in op.stations if s.measured}
 
@@ -198,6 +204,7 @@ def of_curve(curve: Any, channel: str) -> Points:
         status,
         (status & 1).astype(bool),
         (status & 2).astype(bool),
+        other=(status & 4).astype(bool),
     )
 
 
@@ -212,4 +219,5 @@ def of_samples(taken: Any, channel: str, level: float) -> Points:
         status,
         (status & 1).astype(bool),
         (status & 2).astype(bool),
+        other=(status & 4).astype(bool),
     )

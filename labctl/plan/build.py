@@ -11,7 +11,7 @@ from typing import Any
 
 from labctl.bench.description import BenchDescription
 from labctl.bench.facts import proof_facts
-from labctl.plan import cost
+from labctl.plan import compliance, cost
 from labctl.plan import operations as o
 from labctl.plan.errors import PlanError
 from labctl.plan.measuring import Measuring
@@ -63,7 +63,7 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
         ops=ops,
         envelope=prover.result.envelope,
         cost=tally.cost(),
-        violations=tuple(prover.result.violations),
+        violations=(*prover.result.violations, *compliance.refused(ops, bench.device, nodes)),
         warnings=tuple(prover.result.warnings),
         allowed=allow,
     )

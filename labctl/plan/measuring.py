@@ -74,6 +74,7 @@ class Measuring:
             self._values.seconds(step.hold, step, "hold"),
             None if step.delay is None else self._values.number(step.delay, step, "delay"),
             self._values.seconds(step.dwell, step, "dwell"),
+            step.on_compliance,
         )
         return [*ops, sweep]
 

@@ -184,7 +184,7 @@ class Sweep(Op):
     """Staircase of the first station through ``levels``, and back again if ``cyclic``, with the others held.
 
     ``hold`` s at the first level, ``delay`` s from each level to its measurement (None: the instrument's), at least
-    ``dwell`` s on each level.
+    ``dwell`` s on each level. ``on_compliance``: 'stop' or 'flag'.
     """
 
     name: str
@@ -195,6 +195,7 @@ class Sweep(Op):
     hold: float
     delay: float | None
     dwell: float
+    on_compliance: str
 
     @property
     def length(self) -> int:

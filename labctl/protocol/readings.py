@@ -83,6 +83,9 @@ class Sweep(Step):
     nplc: Periods = given(1, "integration time in power-line periods")
     range: Range = given("auto", "current range of the measured terminals")
     compliance: Current | dict[Name, Current] = given("100 uA", "current limit, one for all or by terminal")
+    on_compliance: Literal["stop", "flag"] = given(
+        "stop", "at the first point in compliance: stop the run, or go on and flag the row"
+    )
     label: Name = given("sweep", "name of the curve in the data", alias="as")
 
     @model_validator(mode="after")

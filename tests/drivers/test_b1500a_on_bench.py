@@ -173,9 +173,21 @@ def test_abort_at_compliance_ends_the_sweep_and_says_so(bench: Make) -> None:
         range_={DRAIN: 1e-9}, abort=True, delay=0.5,
     )  # fmt: skip
     assert not curve.complete
-    assert np.isfinite(curve.amps[DRAIN][0])
-    assert np.isnan(curve.amps[DRAIN][-1])
-    assert curve.compliance.any()
+    assert np.isfinite(curve.amps[DRAIN]).all()
+    assert curve.compliance.tolist() == [False] * (len(curve.set) - 1) + [True]  # the last one is the cause
+    assert curve.amps[DRAIN][-1] == pytest.approx(4e-10, rel=0.01)
+    assert len(curve.time) == len(curve.set) < 7
+
+
+def test_a_list_of_levels_ends_at_compliance_too(bench: Make) -> None:
+    world = bench()
+    curve = world.b.sweep(
+        DRAIN, [0.0, 0.5, 1.5, 2.0, 3.0, 2.5], bias={GATE: -4.8}, compliance={DRAIN: 4e-10, GATE: 1e-6},
+        range_={DRAIN: 1e-9}, abort=True, delay=0.5,
+    )  # fmt: skip
+    assert not curve.complete
+    assert curve.compliance.tolist() == [False] * (len(curve.set) - 1) + [True]
+    assert curve.set[-1] < 3.0
 
 
 # -- spot and samples ------------------------------------------------------------------------------------------------

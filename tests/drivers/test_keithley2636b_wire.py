@@ -214,7 +214,7 @@ def test_21_points_are_one_line_and_one_answer(smu_on_wire: Connect) -> None:
     levels = np.linspace(-0.1, 0.1, 21)
     listed = ",".join(f"{v:.12g}" for v in levels)
     rows = points(*[(v, v, v / 4e5, 0.02 * k, 0, 1e-6) for k, v in enumerate(levels)])
-    call = (f"{SCRIPT}.sweep(smua,{{{listed}}},0,0,0,1,0.005)", rows)
+    call = (f"{SCRIPT}.sweep(smua,{{{listed}}},0,0,0,0,1,0.005)", rows)
     with smu_on_wire([CONFIGURE, HAS_SCRIPT, call, call]) as smu:
         channel = smu.channel("a")
         channel.configure_read(1e-5, range_=1e-6)
@@ -226,7 +226,7 @@ def test_21_points_are_one_line_and_one_answer(smu_on_wire: Connect) -> None:
 
 
 def test_points_between_start_and_stop_are_made_by_the_instrument(smu_on_wire: Connect) -> None:
-    call = (f"{SCRIPT}.linear(smua,-0.1,0.1,2,0,0.01,2,1e-06,1,0.005)", ROWS)
+    call = (f"{SCRIPT}.linear(smua,-0.1,0.1,2,0,0.01,2,1e-06,0,1,0.005)", ROWS)
     with smu_on_wire([CONFIGURE, HAS_SCRIPT, call]) as smu:
         channel = smu.channel("a")
         channel.configure_read(1e-5, range_=1e-6)
@@ -242,7 +242,7 @@ def test_points_between_start_and_stop_are_made_by_the_instrument(smu_on_wire: C
 
 
 def test_sweep_that_ended_early_says_so(smu_on_wire: Connect) -> None:
-    call = (f"{SCRIPT}.linear(smua,0,1,50,1,0,0,1e-06,1,0.005)", ROWS)
+    call = (f"{SCRIPT}.linear(smua,0,1,50,1,0,0,1e-06,0,1,0.005)", ROWS)
     with smu_on_wire([CONFIGURE, HAS_SCRIPT, call]) as smu:
         smu.channel("a").configure_read(1e-5, range_=1e-6)
         data = smu.channel("a").sweep(start=0, stop=1, points=50, both=True, abort_above=1e-6)
@@ -258,7 +258,7 @@ def test_long_lists_go_ahead_in_pieces(smu_on_wire: Connect) -> None:
         HAS_SCRIPT,
         (f"{SCRIPT}.levels={{}}", None),
         *[(f"for _,v in ipairs({{{p}}}) do table.insert({SCRIPT}.levels,v) end", None) for p in pieces],
-        (f"{SCRIPT}.sweep(smua,{SCRIPT}.levels,0,1,0,1,0.005)", ROWS),
+        (f"{SCRIPT}.sweep(smua,{SCRIPT}.levels,0,1,0,0,1,0.005)", ROWS),
     ]
     with smu_on_wire(pairs) as smu:
         smu.channel("a").configure_read(1e-5, range_=1e-6)
@@ -309,14 +309,14 @@ def test_sweeps_out_of_limits_are_refused_before_anything_is_sent(
 
 def test_failed_script_answers_with_its_text(smu_on_wire: Connect) -> None:
     failure = block(0, 0, 0) + b"attempt to index field `x' (a nil value)\n"
-    with smu_on_wire([CONFIGURE, HAS_SCRIPT, (f"{SCRIPT}.linear(smua,0,1,2,0,0,0,0,1,0.005)", failure)]) as smu:
+    with smu_on_wire([CONFIGURE, HAS_SCRIPT, (f"{SCRIPT}.linear(smua,0,1,2,0,0,0,0,0,1,0.005)", failure)]) as smu:
         smu.channel("a").configure_read(1e-5, range_=1e-6)
         with pytest.raises(InstrumentError, match="-286, attempt to index"):
             smu.channel("a").sweep(start=0, stop=1, points=2)
 
 
 def test_errors_counted_in_the_answer_are_fetched_and_raised(smu_on_wire: Connect) -> None:
-    call = f"{SCRIPT}.linear(smua,0,1,1,0,0,0,0,1,0.005)"
+    call = f"{SCRIPT}.linear(smua,0,1,1,0,0,0,0,0,1,0.005)"
     answer = block(1, 1, 1) + block(0, 0, 0, 0, 0, 0)
     pairs = [
         CONFIGURE,
@@ -334,7 +334,7 @@ def test_errors_counted_in_the_answer_are_fetched_and_raised(smu_on_wire: Connec
 
 @pytest.mark.parametrize("answer", [b"\x00" * 27, b"#0" + b"\x00" * 25])
 def test_answer_that_is_no_block_is_an_error(smu_on_wire: Connect, answer: bytes) -> None:
-    with smu_on_wire([CONFIGURE, HAS_SCRIPT, (f"{SCRIPT}.linear(smua,0,1,1,0,0,0,0,1,0.005)", answer)]) as smu:
+    with smu_on_wire([CONFIGURE, HAS_SCRIPT, (f"{SCRIPT}.linear(smua,0,1,1,0,0,0,0,0,1,0.005)", answer)]) as smu:
         smu.channel("a").configure_read(1e-5, range_=1e-6)
         with pytest.raises(ReplyError):
             smu.channel("a").sweep(start=0, stop=1, points=1)

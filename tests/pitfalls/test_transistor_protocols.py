@@ -234,11 +234,74 @@ def test_another_channel_of_the_module_has_no_rsu(simulated_bench: Callable[...,
         channel.output(True)
 
 
-def test_a_sweep_into_compliance_is_flagged_and_told(tmp_path: Path) -> None:
+def drain_curve(more: str) -> str:
+    """An output curve at the peak, where the drain draws 1 nA at 2 V."""
+    return f"sweep: {{at: drain, from: 0 V, to: 5 V, points: 11, bias: {{gate: -5 V}}, as: x, {more}}}"
+
+
+def test_a_sweep_that_must_reach_its_compliance_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    said = refused(written(tmp_path, drain_curve("range: 10 nA, compliance: 10 pA")))
+    assert "bad.yaml:5:5: current 2e-11 A is beyond the limit 1e-11 A of the sweep (compliance of drain;" in said
+    assert "by 1e-11 A" in said
+
+
+def stopped(folder: Path, protocol: Path) -> tuple[str, Any]:
+    """What ``labctl run`` says of a run that stops itself, and the run."""
+    code, said = command("run", protocol, "--out", folder)
+    (path,) = folder.glob("*.h5")
+    run = load_run(path)
+    assert (code, run.meta["status"]) == (3, "stopped")
+    return said, run
+
+
+def test_a_sweep_into_compliance_is_stopped_and_kept(worlds: list[Any], tmp_path: Path) -> None:
+    said, run = stopped(tmp_path, written(tmp_path, drain_curve("range: 10 nA, compliance: 1 nA")))
+    assert "bad.yaml:5:5: sweep 'x' ran into the compliance 1 nA of drain at 2 V on drain" in said
+    assert "on_compliance: flag" in said
+    assert "what was measured is in" in said
+    row = run.tables["sweep"].iloc[0]
+    trace = run.traces[int(row["trace"])]
+    assert row["flags"] == int(Flags.COMPLIANCE)
+    assert trace["set"].tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert (np.asarray(trace["status"]) & 1).tolist() == [0, 0, 0, 0, 1]
+    assert worlds[-1].circuit.extremes["drain"].highest <= 2.0
+    assert not any(port.connected for port in worlds[-1].circuit.ports.values())
+
+
+def test_compliance_of_a_terminal_that_is_only_held_stops_too(tmp_path: Path) -> None:
     step = (
-        "sweep: {at: drain, from: 0 V, to: 5 V, points: 11, bias: {gate: -5 V, source: 0 V}, range: 10 nA,"
-        " compliance: 1 nA, as: x}"
+        "sweep: {at: gate, from: -6 V, to: 5 V, points: 12, bias: {drain: 2 V}, hold: 1 s, dwell: 0.5 s, range: 10 nA,"
+        " compliance: {gate: 1 uA, drain: 100 pA}, as: x}"
     )
+    said, run = stopped(tmp_path, written(tmp_path, step))
+    assert "ran into the compliance 100 pA of drain at -6 V on gate" in said
+    assert run.tables["sweep"]["flags"].tolist() == [int(Flags.COMPLIANCE)]
+
+
+def test_an_overflow_ends_such_a_sweep_and_says_so(tmp_path: Path) -> None:
+    """The instrument's automatic abort knows no difference; the message does."""
+    said, run = stopped(tmp_path, written(tmp_path, drain_curve("range: 1 nA, compliance: 10 nA")))
+    assert "the current of drain passed its range at 2 V on drain" in said
+    assert "take a larger 'range'" in said
+    assert run.tables["sweep"]["flags"].tolist() == [int(Flags.OVERFLOW)]
+
+
+def test_a_sweep_of_a_2636b_stops_at_compliance_too(tmp_path: Path) -> None:
+    step = "sweep: {at: pd, from: 0 V, to: 3 V, points: 11, mode: cyclic, compliance: 4 uA, as: x}"
+    file = written(tmp_path, step)
+    file.write_text(file.read_text(encoding="utf-8").replace("aab", "hnno"), encoding="utf-8")
+    said, run = stopped(tmp_path, file)
+    row = run.tables["sweep"].iloc[0]
+    trace = run.traces[int(row["trace"])]
+    assert f"ran into the compliance 4 uA of pd at {trace['set'][-1]:g} V on pd" in said
+    assert row["flags"] == int(Flags.COMPLIANCE)
+    assert (np.abs(trace["current"][:-1]) < 4e-6 * 0.999).all()
+    assert trace["current"][-1] == pytest.approx(4e-6, rel=1e-3)
+    assert 1.0 < trace["set"][-1] < 3.0
+
+
+def test_a_sweep_into_compliance_goes_on_if_that_is_wanted(tmp_path: Path) -> None:
+    step = drain_curve("range: 10 nA, compliance: 1 nA, on_compliance: flag")
     code, said = command("run", written(tmp_path, step), "--out", tmp_path)
     assert code == 0
     assert "1 rows are flagged: compliance" in said

@@ -148,7 +148,7 @@ def run(
 
     Raises:
         RefusedByLimits, ForeignPlan: the plan breaks a limit, or is another bench's; nothing was opened.
-        InstrumentUnavailable, BenchBusy: the bench could not be opened; nothing was driven.
+        InstrumentUnavailable, BenchBusy, InterlockOpen: the bench is not ready; nothing was driven, no file was made.
         StorageError: the run file could not be made or kept.
     """
     from labctl.bench.opening import visa_specification
@@ -178,11 +178,13 @@ def run_on(
 
     about: operator, device and note. taps: told of every message on the wires, opening and closing included.
     """
+    from labctl.bench.interlock import check_interlocks
     from labctl.bench.opening import open_bench
     from labctl.execution.carry_out import carry_out
     from labctl.store import Recorder
 
     with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}", taps, keep=True) as opened:
+        check_interlocks(opened, {name: max(-seen.low, seen.high) for name, seen in ready.plan.envelope.items()})
         header = _header(ready, _instruments(opened), about)
         with Recorder.create(path, header, _tables(ready.plan)) as recorder:
             return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)

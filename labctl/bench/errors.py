@@ -24,5 +24,9 @@ class InstrumentUnavailable(BenchProblem):
     """An instrument does not answer, or is not the one the bench file names."""
 
 
+class InterlockOpen(BenchProblem):
+    """A plan needs a voltage for which a safety interlock must be closed, and it is open."""
+
+
 class BenchBusy(BenchProblem):
     """Another controller holds the bench."""

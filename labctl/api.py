@@ -236,13 +236,13 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str,
         extra={
             "protocol_file": {"label": label, "folder": own["folder"]},
             "used_protocols": dict(used),
-            "device_state": _device_state(ready.bench) if ready.simulated else None,
+            "device_state": device_state(ready.bench) if ready.simulated else None,
         },
         **about,
     )
 
 
-def _device_state(bench: BenchDescription) -> str | None:
+def device_state(bench: BenchDescription) -> str | None:
     """What the simulated device starts from, if the bench keeps it in a file (which changes at the end)."""
     kept = bench.simulation.state
     return Path(kept).read_text(encoding="utf-8") if kept and Path(kept).exists() else None

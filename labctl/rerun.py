@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from labctl.api import Prepared
@@ -111,6 +110,7 @@ def _interrupted(run: Run) -> bool:
 def _prepare(run: Run, folder: Path) -> tuple[Prepared, str]:
     """The plan from the file's texts, and the VISA library of its simulated bench, whose files go to ``folder``."""
     from labctl.api import Prepared
+    from labctl.bench.opening import simulated_apart
     from labctl.plan.origin import Origin
     from labctl.store import RunFileError
 
@@ -124,15 +124,8 @@ def _prepare(run: Run, folder: Path) -> tuple[Prepared, str]:
             f"{run.path}: simulated in real time, which no repetition follows to the bit",
             "run it with 'clock: virtual' in the bench file",
         )
-    query = f"seed={origin.seed}"
-    if bench.simulation.state is not None:
-        state = folder / "device_state.json"
-        if meta["extra"]["device_state"] is not None:
-            state.write_text(meta["extra"]["device_state"], encoding="utf-8")
-        query += f"&state={quote(str(state))}"
-    # Nothing outside this process is touched, so that no lock of the bench is taken either.
-    simulation = bench.simulation.model_copy(update={"state": None})
-    bench = bench.model_copy(update={"visa": "@labctl", "simulation": simulation})
+    state = meta["extra"]["device_state"]
+    bench, specification = simulated_apart(bench, bench_file, origin.seed, state, folder)
     protocol = origin.load_protocol()
     ready = Prepared(protocol, bench, bench_file, origin.plan(protocol, bench), True)
-    return ready, f"{bench_file}?{query}@labctl"
+    return ready, specification

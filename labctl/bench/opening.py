@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from labctl.bench.description import BenchDescription, InstrumentEntry
 from labctl.bench.errors import BenchFileError, InstrumentUnavailable
@@ -136,6 +137,26 @@ class OpenBench:
 def visa_specification(bench: BenchDescription, file: Path, simulate: bool, seed: int) -> str:
     """What PyVISA is asked for: the bench's own library, or the simulated bench built from the same file."""
     return f"{file}?seed={seed}@labctl" if simulate or bench.simulated else bench.visa
+
+
+def simulated_apart(
+    bench: BenchDescription, file: Path, seed: int, state: str | None, folder: Path
+) -> tuple[BenchDescription, str]:
+    """The bench as it is simulated for itself, in virtual time, and what PyVISA is asked for.
+
+    Nothing outside the process is touched: no lock, and no file of the simulation; the device's goes to ``folder``.
+
+    Args:
+        state: what the device starts from, the text of its file; None: as made.
+    """
+    query = f"seed={seed}&clock=virtual&heard="
+    if bench.simulation.state is not None:
+        kept = folder / "device_state.json"
+        if state is not None:
+            kept.write_text(state, encoding="utf-8")
+        query += f"&state={quote(str(kept))}"
+    simulation = bench.simulation.model_copy(update={"state": None})
+    return bench.model_copy(update={"visa": "@labctl", "simulation": simulation}), f"{file}?{query}@labctl"
 
 
 @contextlib.contextmanager

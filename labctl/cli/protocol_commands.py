@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labctl.cli.options import AllowOption, BenchOption, JsonOption, ProtocolArgument, SeedOption, SetOption, overrides
-from labctl.cli.saying import say_json
+from labctl.cli.saying import fail, say_json
+
+if TYPE_CHECKING:
+    from labctl.api import Prepared
 
 
 def add_to(app: typer.Typer) -> None:
@@ -85,6 +88,10 @@ def plan(
     save: Annotated[
         Path | None, typer.Option("--save", metavar="PLAN.json", help="keep the plan, for check and run to take")
     ] = None,
+    transcript: Annotated[
+        Path | None,
+        typer.Option("--transcript", metavar="F", help="rehearse it, simulated, and write every message to F"),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Cost, envelope and proof of limits, without an instrument."""
@@ -96,13 +103,43 @@ def plan(
         from labctl.report.plan_figure import save_plan_figure
 
         save_plan_figure(ready.plan, ready.bench, figure)
-    if json_:
-        say_json(_verdict(ready.plan))
-    else:
+    verdict = _verdict(ready.plan)
+    if not json_:
         print("\n".join(describe_plan(ready.plan)))
+    elif ready.plan.violations:
+        say_json(verdict)
     _refuse(ready.plan)
     if save is not None:
         api.save_plan(ready, save)
+    if transcript is not None:
+        verdict["transcript"] = _rehearse(ready, transcript, json_)
+    if json_:
+        say_json(verdict)
+
+
+def _rehearse(ready: Prepared, file: Path, json_: bool) -> dict[str, Any]:
+    """Write the transcript; what there is to say of it."""
+    from labctl.progress import observer
+    from labctl.transcript import rehearse
+
+    with observer("auto", ready.plan) as watch:
+        found = rehearse(ready, file, watch)
+    outcome = found.outcome
+    if outcome.exit_code in (130, 143):
+        fail(outcome.reason, f"the transcript {file} ends there", outcome.exit_code)
+    if outcome.status != "complete":
+        print(f"labctl: warning: the rehearsal ended early, {outcome.status}: {outcome.reason}", file=sys.stderr)
+    if not json_:
+        print(f"transcript: SIMULATED, {outcome.status}, {found.messages} messages, {found.sent} bytes sent")
+        print(file)
+    return {
+        "file": str(file),
+        "simulated": True,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "messages": found.messages,
+        "bytes_sent": found.sent,
+    }
 
 
 def _verdict(planned: Any) -> dict[str, Any]:

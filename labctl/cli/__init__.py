@@ -10,7 +10,14 @@ import sys
 
 import typer
 
-from labctl.cli import analysis_commands, bench_commands, file_commands, protocol_commands, run_commands
+from labctl.cli import (
+    analysis_commands,
+    bench_commands,
+    device_commands,
+    file_commands,
+    protocol_commands,
+    run_commands,
+)
 from labctl.cli.saying import fail
 
 app = typer.Typer(
@@ -21,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for room in (protocol_commands, run_commands, analysis_commands, file_commands, bench_commands):
+for room in (protocol_commands, run_commands, analysis_commands, file_commands, device_commands, bench_commands):
     room.add_to(app)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -88,6 +88,8 @@ TRACE = struct.Struct("<HI")  # layout, points; then the channels' bytes, one af
 WIRE = struct.Struct("<qdII")  # number, time (s), code of the instrument, code of the direction; then the message
 TRACE_HEAD = np.dtype([("layout", "<u2"), ("points", "<u4")])
 WIRE_HEAD = np.dtype([("time", "<f8"), ("instrument", "<u4"), ("direction", "<u4"), ("length", "<u4")])
+#: points behind several rows: number of each point's event, and channel -> values
+Points = tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[Any]]]
 MESSAGE = -2  # stands for the kind of row where a message of the wire log is meant
 INTENT = ("labctl", "intent")  # instrument and direction of a message that says what is about to act on the device
 
@@ -153,6 +155,12 @@ class Content(Protocol):
 
     def events_of(self, kind: int) -> npt.NDArray[np.int64]:
         """Event numbers of a kind's rows, ascending."""
+
+    def columns(self, kind: int, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+        """Columns of a kind, all or those of ``names`` that it has; nothing else is read."""
+
+    def points(self, kind: int, channels: Sequence[str]) -> Iterator[Points]:
+        """All points behind a kind's rows, trace after trace; of ``channels`` those that the traces have."""
 
     def trace_heads(self) -> npt.NDArray[np.void]:
         """``TRACE_HEAD`` of every trace; a lost one has no points."""

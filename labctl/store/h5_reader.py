@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -53,12 +53,17 @@ _INDEX = np.dtype([("group", "<u2"), ("length", "<u4"), ("offset", "<u8")])
 
 
 class H5Reader:
-    """Content of a run file (see :class:`labctl.store.content.Content`), as a context manager. Raises RunFileError."""
+    """Content of a run file (see :class:`labctl.store.content.Content`), as a context manager. Raises RunFileError.
 
-    def __init__(self, path: Path) -> None:
+    identity: what has been read of the file's header before; it is long, and never changes.
+    """
+
+    def __init__(self, path: Path, identity: c.Identity | None = None) -> None:
         import h5py
 
         self.path = path
+        if identity is not None:
+            self.identity = identity
         self._tables: dict[int, npt.NDArray[np.void]] = {}
         self._traces: dict[int, dict[str, npt.NDArray[Any]]] = {}
         with reading(path):
@@ -150,14 +155,28 @@ class H5Reader:
             table = self._file["entry/events"].get(self.identity.layouts[kind].kind)
             return len(table["event"]) if table is not None else 0
 
-    def columns(self, kind: int) -> dict[str, npt.NDArray[Any]]:
-        """A kind's columns; texts, and names of an enum's values, as objects."""
+    def columns(self, kind: int, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+        """A kind's columns, or those of ``names`` that it has; texts, and names of an enum's values, as objects."""
         layout = self.identity.layouts[kind]
+        wanted = {name: column for name, column in layout.columns.items() if names is None or name in names}
         if not self.count(kind):
-            return c.columns(np.empty(0, layout.dtype), layout, [""])
+            found = c.columns(np.empty(0, layout.dtype), layout, [""])
+            return {name: found[name] for name in wanted}
         with reading(self.path):
             table = self._file[f"entry/events/{layout.kind}"]
-            return {name: c.named(column, self._column(table, name)) for name, column in layout.columns.items()}
+            return {name: c.named(column, self._column(table, name)) for name, column in wanted.items()}
+
+    def points(self, kind: int, channels: Sequence[str]) -> Iterator[c.Points]:
+        """All points behind a kind's rows, trace after trace; of ``channels`` those that the traces have."""
+        for code, layout in enumerate(self.trace_layouts):
+            if layout.kind != self.identity.layouts[kind].kind:
+                continue
+            with reading(self.path):
+                group = self._file[f"entry/traces/{self.trace_groups[code]}"]
+                own = self._index["group"] == code
+                events = self._file["entry/traces/index/event"][()][own]
+                numbers = np.repeat(events.astype(np.int64), self._index["length"][own])
+                yield numbers, {name: group[name][()] for name in channels if name in group}
 
     def _column(self, table: h5py.Group, name: str) -> npt.NDArray[Any]:
         values: npt.NDArray[Any] = table[name][()]

@@ -10,6 +10,7 @@ import mmap
 import struct
 import zlib
 from array import array
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,20 @@ class JournalReader:
             arrays[name] = np.frombuffer(data, dtype, points, at)
             at += arrays[name].nbytes
         return arrays
+
+    def columns(self, kind: int, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+        """A kind's columns, or those of ``names`` that it has; texts, and names of an enum's values, as objects."""
+        found = c.columns(self.rows(kind, 0, self.count(kind)), self.identity.layouts[kind], self.strings)
+        return found if names is None else {name: values for name, values in found.items() if name in names}
+
+    def points(self, kind: int, channels: Sequence[str]) -> Iterator[c.Points]:
+        """All points behind a kind's rows, trace after trace; of ``channels`` those that the traces have."""
+        rows = self.rows(kind, 0, self.count(kind))
+        for event, number in zip(rows["event"].tolist(), rows["trace"].tolist(), strict=True):
+            found = self.trace_arrays(number) if number >= 0 else {}
+            if found:
+                length = len(next(iter(found.values())))
+                yield np.full(length, event, np.int64), {name: found[name] for name in channels if name in found}
 
     def wire(self, number: int) -> bytes:
         start = self._wires[number]

@@ -104,7 +104,7 @@ class Run:
             self._check_journal()
         elif self._check:
             self._check_pages()
-        with self.content() as reader:
+        with self._reader(None) as reader:
             self._identity = reader.identity
             self._history = list(reader.history)
 
@@ -128,7 +128,10 @@ class Run:
 
     def content(self) -> AbstractContextManager[JournalReader | H5Reader]:
         """The file's reader: what is recorded as the recorder wrote it."""
-        return nullcontext(self._journal) if self._journal is not None else H5Reader(self._source)
+        return self._reader(self._identity)
+
+    def _reader(self, identity: c.Identity | None) -> AbstractContextManager[JournalReader | H5Reader]:
+        return nullcontext(self._journal) if self._journal is not None else H5Reader(self._source, identity)
 
     def refresh(self) -> bool:
         """Follow a run that goes on: read what is new. True if there is something, be it that the run has ended."""
@@ -195,10 +198,7 @@ class Run:
         import pandas as pd
 
         with self.content() as reader:
-            if isinstance(reader, H5Reader):
-                return pd.DataFrame(reader.columns(kind))
-            rows = reader.rows(kind, 0, reader.count(kind))
-            return pd.DataFrame(c.columns(rows, self._identity.layouts[kind], reader.strings))
+            return pd.DataFrame(reader.columns(kind))
 
     @cached_property
     def events(self) -> pd.DataFrame:

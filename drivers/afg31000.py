@@ -14,13 +14,12 @@ from pymeasure.instruments.validators import strict_discrete_set
 
 from drivers.afg31000_channel import AFG31000Channel
 from drivers.afg31000_models import BURST_CYCLES, LEVEL_GRID, RECORD_POINTS, SOURCE_RESISTANCE, model
+from drivers.afg31000_times import RELEASE, SETTLING, AFG31000Times
 from drivers.clock import Clock
 from drivers.errors import IdentityError, ReadBackError, SettingError
 from drivers.scpi import ScpiInstrument
 from drivers.wire import attempt
 
-#: settling of an output that was switched on, for *OPC? answers before (sec. 16, 7)
-_SETTLING = 1.0
 #: settling after *RST (reference afg31000 sec. 16, no. 8)
 _RESET_SETTLING = 0.5
 
@@ -48,8 +47,8 @@ class AFG31000(ScpiInstrument):
         name: str = "Tektronix AFG31000",
         clock: Clock | None = None,
         visa_library: Any = "",
-        settling: float = _SETTLING,
-        release: float = 0.01,
+        settling: float = SETTLING,
+        release: float = RELEASE,
         **kwargs: Any,
     ) -> None:
         super().__init__(adapter, name, clock, visa_library, **kwargs)
@@ -195,7 +194,7 @@ class AFG31000(ScpiInstrument):
                 "max_period": limits.max_period,
                 "window": window,
             },
-            "timing": {"output_time": _SETTLING},
+            "timing": {"output_time": SETTLING, "times": partial(AFG31000Times, limits.pulse_rate)},
             "source_resistance": SOURCE_RESISTANCE,
             "lines": 0,
         }

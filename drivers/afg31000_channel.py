@@ -11,6 +11,7 @@ import numpy.typing as npt
 from drivers import afg31000_commands as commands
 from drivers.afg31000_models import FULL_SCALE, LEVEL_GRID, Model, PulseShape, check_count, check_levels
 from drivers.afg31000_settings import AFG31000Settings
+from drivers.afg31000_times import LATENCY, UPLOAD_SETTLING
 from drivers.arbitrary import Record, record
 from drivers.errors import ReadBackError, ReplyError, SettingError
 from drivers.scpi import block, parse_float
@@ -20,10 +21,6 @@ from drivers.wire import number, within
 _LEVEL = {"rel_tol": 1e-3, "abs_tol": 2 * LEVEL_GRID}
 _TIME = {"rel_tol": 1e-3, "abs_tol": 1e-10}
 _EXACT = {"rel_tol": 0.0, "abs_tol": 0.0}
-# from trigger to output, s: not documented, so more than any generator of this kind takes
-_LATENCY = 10e-6
-# an upload is in place but cannot be played yet when the next query answers (reference afg31000 sec. 16, 8)
-_UPLOAD_SETTLING = 0.2
 
 
 @dataclass(frozen=True)
@@ -158,7 +155,7 @@ class AFG31000Channel(AFG31000Settings):
     @property
     def burst_duration(self) -> float:
         """Time from trigger until the prepared burst has surely ended, s; 0 if nothing is prepared."""
-        return self.programmed.duration + _LATENCY if self.programmed else 0.0
+        return self.programmed.duration + LATENCY if self.programmed else 0.0
 
     # pulses and waveforms
 
@@ -301,7 +298,7 @@ class AFG31000Channel(AFG31000Settings):
         self.parent.exchange([f"SOUR{self.id}:FUNC {memory}"])
         self.parent.write_bytes(f":DATA:DATA {memory},".encode("ascii") + block(data) + b"\n")
         self.parent.exchange([], ["*OPC?"])
-        self.parent.clock.sleep(_UPLOAD_SETTLING)
+        self.parent.clock.sleep(UPLOAD_SETTLING)
         if verify and self._download(memory) != data:
             raise ReadBackError(self._title, memory, f"{len(data) // 2} samples", "another record")
 

@@ -35,6 +35,8 @@ MAX_POINTS, MAX_SAMPLES = 1001, 100_001
 MAX_HOLD, MAX_DELAY, MAX_STEP_DELAY = 655.35, 65.535, 1.0
 MIN_INTERVAL, MAX_INTERVAL, FINE_INTERVAL = 1e-4, 65.535, 2e-3
 MAX_PAUSE = 99.9999
+#: s per step of a ramp, and the most steps
+_RAMP_STEP, _MOST_RAMP_STEPS = 20e-3, 200
 _ROUNDING = 1e-9
 
 
@@ -106,6 +108,11 @@ def sampling_grid(interval: float) -> float:
     return 1e-3 if interval >= FINE_INTERVAL - _ROUNDING else 1e-5
 
 
+def ramp_steps(ramp: float) -> int:
+    """Steps of a ramp that takes ``ramp`` s."""
+    return max(1, min(_MOST_RAMP_STEPS, math.ceil(ramp / _RAMP_STEP)))
+
+
 def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str, Any]:
     """What an SMU can do, for planning without an instrument; SI units.
 
@@ -116,6 +123,8 @@ def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str
         raise IdentityError(f"{model_name!r} is not a {MODEL}")
     if not channel.isdecimal() or not 1 <= int(channel) <= 10:
         raise SettingError(f"a {MODEL} has the slots 1 to 10, not {channel!r}")
+    from drivers.b1500a_times import B1500ATimes  # which needs this module
+
     levels = {
         "window": (-MAX_VOLTAGE, MAX_VOLTAGE),
         "interlock": INTERLOCK,
@@ -148,6 +157,7 @@ def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str
             "auto_delays": dict(SETTLING),
             "line_frequency": 50.0,
             "point_overhead": READING_OVERHEAD,
+            "times": B1500ATimes,
         },
         "lines": 0,
         "source_resistance": 0.0,

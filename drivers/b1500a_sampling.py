@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from drivers.b1500a import B1500A
     from drivers.b1500a_channel import B1500AChannel
 
-_RAMP_STEP, _MOST_RAMP_STEPS = 20e-3, 200
 _HOLD_GRID = 10e-3
 _SLACK = 0.1e-3  # beside the integration of a reading
 _POLL, _MOST_POLLS = 50e-3, 1000
@@ -131,11 +130,12 @@ def bias(
         commands.append(f"MT {number(watch.first)},{number(watch.interval)},{watch.points}")
     b.send([*commands, channel.force_command(0.0, compliance)])
     began = float(b.clock.now)
-    b.queue(["TSR", *_ramp(channel, level, compliance, ramp, range(1, _steps(ramp) + 1))])
+    steps = ranges.ramp_steps(ramp)
+    b.queue(["TSR", *_ramp(channel, level, compliance, ramp, range(1, steps + 1))])
     if watch.points:
         b.begin([])
     # what follows waits in the instrument: the bias ends by itself, whatever becomes of the host
-    b.queue([*_pauses(watch.rest), *_ramp(channel, level, compliance, ramp, range(_steps(ramp) - 1, -1, -1))])
+    b.queue([*_pauses(watch.rest), *_ramp(channel, level, compliance, ramp, range(steps - 1, -1, -1))])
     parts, reason = _readings(b, channel, watch, ramp, abort_above, b.reading_time(setup))
     if reason:
         _leave(b, channel, compliance, ramp)
@@ -186,13 +186,9 @@ class Watch:
         return cls(points, interval, first, duration - first - (points - 1) * interval - reading)
 
 
-def _steps(ramp: float) -> int:
-    return max(1, min(_MOST_RAMP_STEPS, math.ceil(ramp / _RAMP_STEP)))
-
-
 def _ramp(channel: B1500AChannel, level: float, compliance: float, ramp: float, steps: range) -> list[str]:
     """Commands through ``steps`` of the way to ``level``, on one range throughout."""
-    total, code = _steps(ramp), ranges.voltage_code(level)
+    total, code = ranges.ramp_steps(ramp), ranges.voltage_code(level)
     pause = f"PA {number(round(ramp / total, 4))}"
     found = []
     for k in steps:
@@ -233,7 +229,7 @@ def _leave(b: B1500A, channel: B1500AChannel, compliance: float, ramp: float) ->
     try:
         present = channel.reported().level
         if present:
-            b.queue(_ramp(channel, present, compliance, ramp, range(_steps(ramp) - 1, -1, -1)))
+            b.queue(_ramp(channel, present, compliance, ramp, range(ranges.ramp_steps(ramp) - 1, -1, -1)))
     except pyvisa.Error:
         channel.isolate()
         raise

@@ -8,12 +8,9 @@ from typing import Protocol
 from drivers import b1530a_limits as limits
 from drivers.b1530a_patterns import Pattern, Program, Window, check
 from drivers.b1530a_readings import Readings
+from drivers.b1530a_times import DEFAULT_EDGE, LATENCY
 from drivers.errors import ReadBackError, SettingError
 from drivers.wire import within
-
-#: from ``trigger`` until the last vector has surely ended, beyond the waveform's own duration
-_LATENCY = 1e-3
-DEFAULT_EDGE = 100e-9
 
 
 class Unit(Protocol):
@@ -119,7 +116,7 @@ class B1530AChannel:
     @property
     def burst_duration(self) -> float:
         """Time from trigger until the prepared burst has surely ended, s; 0 if nothing is prepared."""
-        return self.programmed.duration + _LATENCY if self.programmed else 0.0
+        return self.programmed.duration + LATENCY if self.programmed else 0.0
 
     def output(self, on: bool) -> None:
         """Connect the channel, its output at the base of what is prepared; or give the RSU back to its SMU."""

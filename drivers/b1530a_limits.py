@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from drivers.b1530a_times import DEFAULT_EDGE, B1530ATimes
 from drivers.errors import SettingError
 from drivers.wgfmu_api import ForceVoltageRange, MeasureCurrentRange, MeasureVoltageRange
 
@@ -95,7 +96,7 @@ def capabilities() -> dict[str, Any]:
             "one_sign_above": 5.0,
             "min_period": 2 * TIME_GRID,
             "max_period": VECTOR[1],
-            "default_edge": 100e-9,
+            "default_edge": DEFAULT_EDGE,
             "edges": {"min": TIME_GRID, "recommended": {name: r.edge for name, r in FORCE_RANGES.items()}},
         },
         "burst": {"min_count": LOOPS[0], "max_count": LOOPS[1], "triggers": ("software",)},
@@ -114,7 +115,7 @@ def capabilities() -> dict[str, Any]:
             "averaging": AVERAGING,
             "points": DATA_POINTS,
         },
-        "timing": {},
+        "timing": {"times": B1530ATimes},
         "compliance": None,
         "source_resistance": 0.0,
         "lines": 0,

@@ -9,6 +9,7 @@ from drivers import keithley2636b_settings as ranges
 from drivers.clock import Clock
 from drivers.errors import IdentityError, ReadBackError, SettingError
 from drivers.keithley2636b_channel import Keithley2636BChannel
+from drivers.keithley2636b_times import Keithley2636BTimes
 from drivers.tsp_instrument import TspInstrument
 from drivers.wire import attempt, number, within
 
@@ -195,6 +196,7 @@ class Keithley2636B(TspInstrument):
                 "auto_delays": dict(ranges.SETTLING),
                 "line_frequency": 50.0,
                 "point_overhead": 2e-4,
+                "times": Keithley2636BTimes,
             },
             "lines": _LINES,
             "source_resistance": 0.0,

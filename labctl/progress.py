@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from labctl.execution.events import Event, StopRun
-from labctl.plan.plan import Plan
+from labctl.plan.plan import Cost, Plan
 
 #: least seconds between two reports
 INTERVAL = 0.2
@@ -19,8 +19,7 @@ INTERVAL = 0.2
 class Watch:
     """Counts events and hands a report on now and then."""
 
-    def __init__(self, total: float, report: Callable[[int, Event], None]) -> None:
-        self._total = total
+    def __init__(self, report: Callable[[int, Event], None]) -> None:
         self._report = report
         self._start = time.monotonic()
         self._next = 0.0
@@ -39,22 +38,30 @@ class Watch:
 
 @contextmanager
 def observer(mode: str, plan: Plan) -> Iterator[Watch]:
-    """A watch for ``mode`` 'auto' (bar on a terminal, else nothing), 'json' (lines on stderr) or 'none'."""
-    total = sum(plan.cost.rows.values())
+    """A watch for ``mode`` 'auto' (bar on a terminal, else nothing), 'json' (lines on stderr) or 'none'.
+
+    Progress is instrument time against the plan's: a bias of minutes is one row.
+    """
     if mode == "json":
-        yield Watch(total, lambda count, event: print(_line(count, total, event), file=sys.stderr, flush=True))
+        yield Watch(lambda count, event: print(_line(count, plan.cost, event), file=sys.stderr, flush=True))
     elif mode == "auto" and sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]} rows"), TimeRemainingColumn()
+        )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(plan.title, total=total)
-            watch = Watch(total, lambda count, event: bar.update(task, completed=count, description=_words(event)))
+            task = bar.add_task(plan.title, total=plan.cost.duration, rows=0)
+            watch = Watch(
+                lambda count, event: bar.update(
+                    task, completed=event.row["time"], rows=count, description=_words(event)
+                )
+            )
             yield watch
-            bar.update(task, completed=watch.count)
+            bar.update(task, rows=watch.count)
     else:
-        yield Watch(total, lambda count, event: None)
+        yield Watch(lambda count, event: None)
 
 
 def _words(event: Event) -> str:
@@ -62,9 +69,11 @@ def _words(event: Event) -> str:
     return f"{state + ': ' if state else ''}{event.kind}"
 
 
-def _line(count: int, total: float, event: Event) -> str:
-    row: dict[str, Any] = {"events": count, "expected": total, "kind": event.kind}
+def _line(count: int, cost: Cost, event: Event) -> str:
+    """``expected`` rows; ``remaining`` instrument time, s, as the plan has it."""
+    row: dict[str, Any] = {"events": count, "expected": sum(cost.rows.values()), "kind": event.kind}
     row |= {key: event.row[key] for key in ("time", "step", "state")}
+    row["remaining"] = max(0.0, cost.duration - event.row["time"])
     return json.dumps(row, default=float)
 
 

@@ -147,9 +147,7 @@ def _verdict(planned: Any) -> dict[str, Any]:
     from labctl.plan.plan import to_plain
 
     return {
-        "duration": planned.cost.duration,
-        "pulses": planned.cost.pulses,
-        "rows": planned.cost.rows,
+        **to_plain(planned.cost),
         "envelope": to_plain(planned.envelope),
         "violations": [
             {

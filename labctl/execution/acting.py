@@ -15,10 +15,11 @@ from labctl.bench.opening import OpenBench
 from labctl.execution import meters
 from labctl.execution.compliance import end_of_sweep
 from labctl.execution.events import StopRun, Trace
-from labctl.execution.shapes import corners, staircase
+from labctl.execution.shapes import corners
 from labctl.numerics import fit_resistance
 from labctl.plan import operations as o
 from labctl.plan.proof import ROUNDING
+from labctl.plan.shapes import staircase
 from labctl.protocol import units
 from labctl.store.flags import Flags
 
@@ -89,7 +90,7 @@ class Acting:
         levels = [part.level.at(variables) for part in op.parts]
         widths = [part.width.at(variables) for part in op.parts]
         period = op.cycle_time(variables)
-        if len(op.parts) == 1 and op.shape == "rectangular":
+        if op.plain:
             return channel.prepare_pulse(levels[0], base, widths[0], op.edge, period if count > 1 else None, count)
         times, volts = corners(levels, widths, base, op.edge or 0.0, op.gap.at(variables), op.shape)
         return channel.prepare_waveform(times, volts, period, count)
@@ -145,7 +146,8 @@ class Acting:
 
     def _read(self, op: o.ReadResistance, variables: Variables) -> list[Found]:
         self._bench.true_extremes()
-        points = meters.resistance_points(self._bench, op, staircase(op, op.window.at(variables)))
+        levels = staircase(op.side, op.direction, op.points, op.window.at(variables))
+        points = meters.resistance_points(self._bench, op, levels)
         fit = fit_resistance(points.volts, points.amps, points.status)
         measured = {
             "name": op.name,

@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 
 from labctl.bench.opening import OpenBench
 from labctl.plan import operations as o
+from labctl.plan.shapes import LEVELS_SETTLE, RECORD_POLL
 from labctl.store.flags import Flags
 
 Floats = NDArray[np.float64]
-
-#: s: after the drain has got its level its cable's charge must have left the meter (37 us on the slowest range)
-_LEVELS_SETTLE = 1e-3
-_POLL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -144,11 +141,11 @@ def record_during(bench: OpenBench, op: o.Record, duration: float, variables: di
         channel.prepare_record(station.level.at(variables), duration, op.interval, op.window, station.range, start)
         channel.output(True)
         longest = max(longest, channel.burst_duration)
-    bench.clock.sleep(_LEVELS_SETTLE)
+    bench.clock.sleep(LEVELS_SETTLE)
     unit.trigger()
     bench.clock.sleep(longest)
     while not unit.finished():
-        bench.clock.sleep(_POLL)
+        bench.clock.sleep(RECORD_POLL)
     found = {}
     for station in op.stations:
         assert station.level is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from labctl.plan import operations as o
@@ -27,15 +25,6 @@ def columns(op: o.Repeat | o.ForEach | o.Until, index: int, turn: int) -> dict[s
         return {loop_column(op.name): turn}
     counter = {loop_column(op.inner[0]): turn} if op.inner else {}
     return {loop_column(op.axis.name): float(op.axis.values[index]), f"{op.axis.name}_index": index, **counter}
-
-
-def staircase(op: o.ReadResistance, window: float) -> Any:
-    """Levels of a resistance reading, shape (length,), V."""
-    low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[op.side]
-    up = np.linspace(low, high, op.points)
-    if op.direction == "both":
-        return np.concatenate([up, up[-2::-1]])
-    return up[::-1] if op.direction == "down" else up
 
 
 def corners(

@@ -11,8 +11,9 @@ from typing import Any
 
 from labctl.bench.description import BenchDescription
 from labctl.bench.facts import proof_facts
-from labctl.plan import compliance, cost
+from labctl.plan import compliance
 from labctl.plan import operations as o
+from labctl.plan.cost import predict
 from labctl.plan.errors import PlanError
 from labctl.plan.measuring import Measuring
 from labctl.plan.plan import Node, Plan
@@ -48,10 +49,9 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
     nodes = tuple(lowering.nodes)
     prover = Prover(bench, sources, nodes, allow)
     prover.visit(ops, {}, 1)
-    tally = cost.Tally()
-    cost.add(tally, ops, sources, {})
-    if tally.rows["route"] > MANY_SWITCHINGS:
-        worn = f"{tally.rows['route']:.0f} switchings between sources: relays wear (F8); most last some 1e6"
+    cost = predict(ops, sources, bench)
+    if cost.rows.get("route", 0) > MANY_SWITCHINGS:
+        worn = f"{cost.rows['route']:.0f} switchings between sources: relays wear (F8); most last some 1e6"
         prover.result.warnings.append(worn)
     return Plan(
         title=protocol.title,
@@ -62,7 +62,7 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
         nodes=nodes,
         ops=ops,
         envelope=prover.result.envelope,
-        cost=tally.cost(),
+        cost=cost,
         violations=(*prover.result.violations, *compliance.refused(ops, bench.device, nodes)),
         warnings=tuple(prover.result.warnings),
         allowed=allow,

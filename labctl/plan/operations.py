@@ -115,6 +115,11 @@ class Pulses(Op):
     name: str = ""
     fast_edges: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Rectangular pulses of one kind, which a source of pulses makes by itself; others are played as waveforms."""
+        return len(self.parts) == 1 and self.shape == "rectangular"
+
     def cycle_time(self, variables: dict[str, float]) -> float:
         """Seconds from cycle to cycle, given the loop variables."""
         if self.period is not None:

@@ -51,11 +51,22 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Predicted duration (s), pulses on the device, rows per table."""
+    """Predicted duration (s), pulses on the device, rows per table.
+
+    A run that goes to its end lies between ``shortest`` and ``longest``, its rows between ``fewest`` and ``most``; its
+    pulses are ``most_pulses`` at most. They differ where a step adapts (until, retry), and where autorange depends on
+    the device. ``kinds`` says where the time goes, s by kind of operation. What an operator takes is not in it.
+    """
 
     duration: float
     pulses: float
     rows: dict[str, float]
+    shortest: float
+    longest: float
+    fewest: dict[str, float]
+    most: dict[str, float]
+    most_pulses: float
+    kinds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

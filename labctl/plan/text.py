@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from labctl.plan import operations as o
 from labctl.plan.errors import describe
-from labctl.plan.plan import Plan
+from labctl.plan.plan import Cost, Plan
 from labctl.protocol import units
+
+#: spread of a duration, as a fraction of it, that is not worth a word
+CERTAIN = 0.01
 
 
 def describe_plan(plan: Plan) -> list[str]:
@@ -13,7 +16,8 @@ def describe_plan(plan: Plan) -> list[str]:
     lines = [
         f"{plan.title}  ({plan.protocol} on bench {plan.bench}, seed {plan.seed})",
         "",
-        f"duration   {duration(plan.cost.duration)} of instrument time",
+        f"duration   {duration(plan.cost.duration)} of instrument time{bounds(plan.cost)}",
+        "spent on   " + ", ".join(f"{kind} {duration(time)}" for kind, time in by_size(plan.cost.kinds)),
         f"pulses     {plan.cost.pulses:g}",
         "rows       " + ", ".join(f"{count:g} {kind}" for kind, count in plan.cost.rows.items()),
         "envelope   "
@@ -129,6 +133,18 @@ def value(v: o.Value, unit: str) -> str:
 def quantity(number: float, unit: str) -> str:
     """A number of six digits in a readable unit: 0.0001, 's' -> '100 us'."""
     return units.text(float(f"{number:.6g}"), unit)
+
+
+def bounds(cost: Cost) -> str:
+    """Between what the duration lies, where it is not certain."""
+    if cost.longest - cost.shortest <= CERTAIN * cost.duration:
+        return ""
+    return f", {duration(cost.shortest)} to {duration(cost.longest)} as the device behaves"
+
+
+def by_size(amounts: dict[str, float]) -> list[tuple[str, float]]:
+    """The largest first, without those that are nothing."""
+    return sorted(((name, amount) for name, amount in amounts.items() if amount), key=lambda item: -item[1])
 
 
 def duration(seconds: float) -> str:

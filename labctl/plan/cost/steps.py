@@ -1,0 +1,258 @@
+"""Operations without a body: what each takes, and the rows it leaves. One small function for every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from labctl.plan import operations as o
+from labctl.plan.cost.tally import Tally
+from labctl.plan.shapes import LEVELS_SETTLE, RECORD_POLL, staircase
+
+if TYPE_CHECKING:
+    from labctl.plan.cost.walk import Walk
+
+
+def nothing(walk: Walk, op: o.Op, tally: Tally) -> None:
+    """Done by the host alone."""
+
+
+def note(walk: Walk, op: o.Note, tally: Tally) -> None:
+    tally.row("note")
+
+
+def connect(walk: Walk, op: o.Connect, tally: Tally) -> None:
+    """Rivals off, the relay over; what an operator needs is nobody's to know."""
+    seconds = sum(walk.times(rival).isolate(_channel(rival)) for rival in op.quiet)
+    present = walk.plugged.get(op.terminal, "")
+    wanted = op.source if op.manual else ""
+    if present and present != wanted:
+        seconds += walk.times(present).isolate(_channel(present))
+    walk.plugged[op.terminal] = wanted
+    if op.line:
+        seconds += walk.times(op.line).line() + op.time
+    tally.spend("switch", seconds)
+    tally.row("route")
+
+
+def release(walk: Walk, op: o.Release, tally: Tally) -> None:
+    tally.spend("switch", sum(walk.times(source).isolate(_channel(source)) for source in op.quiet))
+    tally.row("route")
+
+
+def hold(walk: Walk, op: o.Hold, tally: Tally) -> None:
+    level = op.level.at(walk.variables)
+    tally.spend("hold", walk.times(op.source).hold(_channel(op.source), level, op.compliance))
+
+
+def pulses(walk: Walk, op: o.Pulses, tally: Tally) -> None:
+    count = round(op.count.at(walk.variables))
+    if count == 0:
+        return
+    tally.spend("pulse", played(walk, op, count))
+    tally.row("pulse")
+    tally.pulse(count * len(op.parts))
+
+
+def played(walk: Walk, op: o.Pulses, count: int) -> float:
+    """Seconds from preparing the pulses until they have ended."""
+    times, channel = walk.times(op.source), _channel(op.source)
+    period = op.cycle_time(walk.variables)
+    if op.plain:
+        width = op.parts[0].width.at(walk.variables)
+        seconds = times.pulses(channel, width, op.edge, period if count > 1 else None, count)
+    else:
+        parts = tuple((part.level.at(walk.variables), part.width.at(walk.variables)) for part in op.parts)
+        shape = (op.shape, parts, op.base.at(walk.variables), op.edge, op.gap.at(walk.variables))
+        seconds = times.waveform(channel, shape, period, count)
+    return float(seconds)
+
+
+def resistance(walk: Walk, op: o.ReadResistance, tally: Tally) -> None:
+    levels = _staircase(op.side, op.direction, op.points, op.window.at(walk.variables))
+    meter, least = op.meter, walk.least_range(max(map(abs, levels)))
+    seconds = walk.times(op.source).read(
+        _channel(op.source),
+        levels,
+        walk.resistance,
+        compliance=meter.compliance,
+        range_=meter.range,
+        nplc=meter.nplc,
+        delay=meter.delay,
+        least=least,
+    )
+    tally.spend("read", seconds)
+    tally.row("resistance")
+
+
+def current(walk: Walk, op: o.ReadCurrent, tally: Tally) -> None:
+    tally.spend("read", samples(walk, op.stations, op.samples, op.interval, op.nplc, op.delay))
+    tally.row("current", _measured(op.stations))
+
+
+def samples(
+    walk: Walk, stations: Sequence[o.Station], count: int, interval: float | None, nplc: float, delay: float
+) -> float:
+    """Seconds of ``count`` readings at fixed levels, ``interval`` s apart (None: as they come)."""
+    first = next(station for station in stations if station.measured)
+    times = walk.times(first.source)
+    if not hasattr(times, "sample"):
+        assert first.level is not None
+        channel, level = _channel(first.source), first.level.at(walk.variables)
+        meter = {"compliance": first.compliance, "range_": first.range, "nplc": nplc, "delay": None}
+        seconds = times.hold(channel, level, first.compliance) + delay if delay else 0.0
+        return float(seconds + times.read(channel, (level,) * count, walk.resistance, dwell=interval or 0.0, **meter))
+    held, seconds = _others(walk, stations, first.source)
+    return float(
+        seconds
+        + times.sample(
+            [_channel(s.source) for s in stations if s.measured],
+            count,
+            interval,
+            bias=held,
+            resistance=walk.resistance,
+            hold=delay,
+            compliance={_channel(s.source): s.compliance for s in stations},
+            range_={_channel(s.source): s.range for s in stations},
+            nplc=nplc,
+        )
+    )
+
+
+def sweep(walk: Walk, op: o.Sweep, tally: Tally) -> None:
+    swept = op.stations[0]
+    times, channel = walk.times(swept.source), _channel(swept.source)
+    levels = tuple(level.at(walk.variables) for level in op.levels)
+    if hasattr(times, "sweep"):
+        held, seconds = _others(walk, op.stations, swept.source)
+        seconds += times.sweep(
+            channel,
+            levels,
+            cyclic=op.cyclic,
+            measured=[_channel(s.source) for s in op.stations if s.measured],
+            bias=held,
+            resistance=walk.resistance,
+            compliance={_channel(s.source): s.compliance for s in op.stations},
+            range_={_channel(s.source): s.range for s in op.stations},
+            nplc=op.nplc,
+            hold=op.hold,
+            delay=op.delay or 0.0,
+            dwell=op.dwell,
+        )
+    else:
+        meter = {"compliance": swept.compliance, "range_": swept.range, "nplc": op.nplc, "delay": op.delay}
+        way = (*levels, *levels[::-1]) if op.cyclic else levels
+        seconds = times.read(channel, way, walk.resistance, dwell=op.dwell, **meter)
+    tally.spend("sweep", seconds)
+    tally.row("sweep", _measured(op.stations))
+
+
+def record(walk: Walk, op: o.Record, tally: Tally) -> None:
+    if op.duration is not None:
+        line_frequency = walk.times(op.stations[0].source).line_frequency
+        count = max(2, round(op.duration.at(walk.variables) / op.interval))
+        nplc = min(1.0, op.interval * line_frequency / 2)
+        tally.spend("record", samples(walk, op.stations, count, op.interval, nplc, 0.0))
+    else:
+        train = next(inner for inner in op.body if isinstance(inner, o.Pulses))
+        waits = sum(inner.duration.at(walk.variables) for inner in op.body if isinstance(inner, o.Wait))
+        count = round(train.count.at(walk.variables))
+        duration = count * train.cycle_time(walk.variables) + waits
+        tally.spend("record", walk.times(op.stations[0].source).record(duration) + LEVELS_SETTLE + RECORD_POLL)
+        tally.row("pulse")
+        tally.pulse(count * len(train.parts))
+    tally.row("sample", _measured(op.stations))
+
+
+def bias(walk: Walk, op: o.Bias, tally: Tally) -> None:
+    level = op.level.at(walk.variables)
+    seconds = walk.times(op.source).bias(
+        _channel(op.source),
+        level,
+        op.duration.at(walk.variables),
+        ramp=abs(level) / op.ramp.at(walk.variables) if op.ramp else 0.0,
+        grounded=[_channel(source) for source in op.grounded],
+        compliance=op.compliance,
+        abort_above=op.abort_above,
+    )
+    tally.spend("bias", seconds)
+    tally.row("bias")
+
+
+def wait(walk: Walk, op: o.Wait, tally: Tally) -> None:
+    tally.spend("wait", op.duration.at(walk.variables))
+
+
+def judge(walk: Walk, op: o.Judge, tally: Tally) -> None:
+    tally.row("spike")
+
+
+#: kind of operation -> what it takes
+STEPS: dict[type[o.Op], Callable[[Walk, Any, Tally], None]] = {
+    o.Arm: nothing,
+    o.Note: note,
+    o.Connect: connect,
+    o.Release: release,
+    o.Hold: hold,
+    o.Pulses: pulses,
+    o.ReadResistance: resistance,
+    o.ReadCurrent: current,
+    o.Sweep: sweep,
+    o.Record: record,
+    o.Bias: bias,
+    o.Wait: wait,
+    o.Judge: judge,
+}
+
+
+def matters(op: o.Op) -> list[o.Value | None]:
+    """The values that the times of an operation depend on; a pulse takes as long at any level."""
+    match op:
+        case o.Pulses():
+            levels = [] if op.plain else [op.base, *(part.level for part in op.parts)]
+            return [*levels, *(part.width for part in op.parts), op.gap, op.period, op.count]
+        case o.ReadResistance():
+            return [op.window]
+        case o.ReadCurrent():
+            return [station.level for station in op.stations]
+        case o.Sweep():
+            return [*op.levels, *(station.level for station in op.stations)]
+        case o.Record():
+            return [op.duration, *(station.level for station in op.stations)]
+        case o.Bias():
+            return [op.level, op.duration, op.ramp]
+        case o.Wait():
+            return [op.duration]
+        case o.Repeat():
+            return [op.count]
+        case _:
+            return []
+
+
+@lru_cache(maxsize=256)
+def _staircase(side: str, direction: str, points: int, window: float) -> tuple[float, ...]:
+    return tuple(float(level) for level in staircase(side, direction, points, window))
+
+
+def _others(walk: Walk, stations: Sequence[o.Station], with_: str) -> tuple[dict[str, float], float]:
+    """Levels of the stations on the instrument of ``with_``, by channel; seconds that holding the others takes."""
+    together: dict[str, float] = {}
+    seconds = 0.0
+    for station in stations:
+        if station.level is None:
+            continue
+        level = station.level.at(walk.variables)
+        if station.source.partition(".")[0] == with_.partition(".")[0]:
+            together[_channel(station.source)] = level
+        else:
+            seconds += walk.times(station.source).hold(_channel(station.source), level, station.compliance)
+    return together, seconds
+
+
+def _channel(source: str) -> str:
+    return source.partition(".")[2]
+
+
+def _measured(stations: Sequence[o.Station]) -> int:
+    return sum(station.measured for station in stations)

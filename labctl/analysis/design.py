@@ -61,6 +61,18 @@ def expected(voltages: ArrayLike, trials: ArrayLike, v50: float, slope: float, l
     )
 
 
+def shows_spread(deviation: float, noise: float, freedom: int) -> bool:
+    """Whether a spread shows through what counting makes of it, told from the design alone.
+
+    Of ``freedom`` + 1 thresholds with this deviation and this standard error each (V), the smallest variance that
+    chance lets through in 97.5 % of experiments must exceed that of the noise: else the lower bound may be 0.
+    """
+    from labctl.analysis.intervals import chi2_quantile
+
+    smallest = chi2_quantile(0.025, freedom) / freedom * (deviation**2 + noise**2)
+    return smallest > noise**2
+
+
 def _separation(p: np.ndarray, q: np.ndarray, n: np.ndarray) -> float:
     """Chance that all events below some voltage are silent and all above spike; ascending voltages."""
     silent, spiking = q**n, p**n

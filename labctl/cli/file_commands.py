@@ -29,11 +29,24 @@ def info(run_file: RunArgument, json_: JsonOption = False) -> None:
     if json_:
         say_json(facts)
         return
+    facts |= beside_prediction(facts["seconds"], facts["events"], facts.pop("predicted"))
     width = max(len(key) for key in facts)
     for key, value in facts.items():
         lines = [f"{name}: {said(entry)}" for name, entry in value.items()] if isinstance(value, dict) else [value]
         for number, line in enumerate(lines):
             print(f"{key if number == 0 else '':{width}}  {line}")
+
+
+def beside_prediction(seconds: float, events: dict[str, int], predicted: dict[str, Any]) -> dict[str, Any]:
+    """Duration and rows of a run, each with what its plan had predicted."""
+    duration = f"{seconds:.6g}"
+    if predicted["seconds"] is not None:
+        duration += f", predicted {predicted['seconds']:.6g}"
+    if predicted["shortest"] is not None and predicted["shortest"] != predicted["longest"]:
+        duration += f" ({predicted['shortest']:.6g} to {predicted['longest']:.6g})"
+    kinds = dict.fromkeys([*events, *predicted["events"]])
+    rows = {kind: f"{events.get(kind, 0)}, predicted {predicted['events'].get(kind, 0):g}" for kind in kinds}
+    return {"seconds": duration, "events": rows}
 
 
 def said(entry: Any) -> str:

@@ -90,11 +90,13 @@ def carry_out(
             status, reason, code = "failed", str(failure), 4
         except BaseException as failure:  # noqa: BLE001 - a bug must not leave an output on; it is raised again below
             status, reason, bug = "failed", f"{type(failure).__name__}: {failure}", failure
+        elapsed = executor.elapsed
         with _uninterrupted():
             unsafe = tuple(bench.safe())
             if unsafe:
                 reason = f"{reason}; could not be made safe: {'; '.join(unsafe)}".lstrip("; ")
-            path = recorder.finish(status, reason, _after(bench, reachable=not unsafe and status != "failed"))
+            after = _after(bench, reachable=not unsafe and status != "failed")
+            path = recorder.finish(status, reason, after, elapsed)
     if bug is not None:
         raise bug
     return Outcome(path, status, reason, recorder.events, unsafe, 4 if unsafe and not code else code, flagged, flags)

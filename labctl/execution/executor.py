@@ -80,6 +80,11 @@ class Executor:
             o.Confirm: self._confirm,
         }
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the run, by the bench's clock."""
+        return float(self._clock.now) - self._start
+
     def steps(self) -> Steps:
         """Execute the whole plan: events in order, each acting one announced by an intent.
 
@@ -102,7 +107,7 @@ class Executor:
 
     def _event(self, found: Found) -> Event:
         row = {
-            "time": self._clock.now - self._start,
+            "time": self.elapsed,
             "step": found.node,
             "state": self._state,
             **self._here.loops,

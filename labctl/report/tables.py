@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labctl.analysis import Result
@@ -30,8 +30,27 @@ def run_facts(run: Run) -> dict[str, Any]:
         "plan": meta["plan_hash"],
         "host": meta["host"],
         "instruments": {name: entry["identity"] for name, entry in meta["instruments"].items()},
+        "seconds": _seconds(run),
         "events": {kind: len(table) for kind, table in run.tables.items() if len(table)},
+        "predicted": _predicted(meta["plan"].get("cost", {})),
         "versions": meta["versions"],
+    }
+
+
+def _seconds(run: Run) -> float:
+    """How long the run took by the bench's clock; one that was cut off, up to its last event."""
+    if run.meta["elapsed"] is not None:
+        return float(run.meta["elapsed"])
+    return max((float(table["time"].iloc[-1]) for table in run.tables.values() if len(table)), default=0.0)
+
+
+def _predicted(cost: Mapping[str, Any]) -> dict[str, Any]:
+    """What the plan had said of time and rows, with its bounds where something adapts."""
+    return {
+        "seconds": cost.get("duration"),
+        "shortest": cost.get("shortest"),
+        "longest": cost.get("longest"),
+        "events": {kind: count for kind, count in cost.get("rows", {}).items() if count},
     }
 
 

@@ -28,7 +28,7 @@ class Status:
     """One entry of the run's history, oldest first; the last one holds.
 
     events: how many had been acknowledged by then; instruments: what was read from them at that moment, by name, such
-    as the settings they were left with.
+    as the settings they were left with; elapsed: s of the run by the bench's clock, where that is known.
     """
 
     time: str
@@ -36,9 +36,10 @@ class Status:
     events: int
     reason: str = ""
     instruments: Mapping[str, Any] = field(default_factory=dict)
+    elapsed: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,13 @@ class H5Reader:
         with reading(self.path):
             events = self._file["entry/history/events"][()].tolist()
             texts = [self._texts(f"entry/history/{name}") for name in ("time", "status", "reason", "instruments")]
-            return [c.Status(t, s, n, r, json.loads(i)) for n, t, s, r, i in zip(events, *texts, strict=True)]
+            elapsed = [np.nan] * len(events)
+            if "elapsed" in self._file["entry/history"]:  # not in the oldest files
+                elapsed = self._file["entry/history/elapsed"][()].tolist()
+            return [
+                c.Status(t, s, n, r, json.loads(i), None if np.isnan(e) else e)
+                for n, e, t, s, r, i in zip(events, elapsed, *texts, strict=True)
+            ]
 
     @cached_property
     def strings(self) -> Sequence[str]:

@@ -73,6 +73,8 @@ def _write_history(sheet: Sheet, history: Sequence[c.Status]) -> None:
         sheet.texts(group, name, [getattr(status, name) for status in history])
     sheet.array(group, "events", np.array([status.events for status in history], np.int64))
     sheet.texts(group, "instruments", [canonical(status.instruments).decode() for status in history])
+    elapsed = np.array([np.nan if status.elapsed is None else status.elapsed for status in history])
+    sheet.array(group, "elapsed", elapsed, "s", "since the start of the run, bench clock")
 
 
 def _write_table(sheet: Sheet, content: c.Content, layout: RowLayout) -> None:

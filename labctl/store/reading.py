@@ -154,7 +154,8 @@ class Run:
     @cached_property
     def meta(self) -> dict[str, Any]:
         """Status, reason, history, running (a writer is alive), torn (what is wrong with the end of the file, "" if
-        nothing), run_id, format, units (kind -> column -> unit), finished, and the header's fields, JSON texts parsed.
+        nothing), run_id, format, units (kind -> column -> unit), finished, elapsed (s by the bench's clock, None if
+        not known), and the header's fields, JSON texts parsed.
 
         ``instruments[name]["after"]`` is what was read from the instrument at the end.
         """
@@ -169,6 +170,7 @@ class Run:
             "running": running,
             "torn": self._torn(),
             "finished": "" if last.status == "running" else last.time,
+            "elapsed": last.elapsed,
             "run_id": self._identity.run_id,
             "format": c.FORMAT,
             "plan_hash": header.plan_hash,

@@ -189,11 +189,16 @@ class Recorder:
         self._commit()
 
     def finish(
-        self, status: str, reason: str = "", instruments_after: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        status: str,
+        reason: str = "",
+        instruments_after: Mapping[str, Mapping[str, Any]] | None = None,
+        elapsed: float | None = None,
     ) -> Path:
         """End the run: the run file is made from the journal, and the journal removed. Returns the run file's path.
 
-        status: complete, stopped or failed. StorageError: the journal stays, with every acknowledged event.
+        status: complete, stopped or failed; elapsed: s by the bench's clock. StorageError: the journal stays, with
+        every acknowledged event.
         """
         from labctl.store.convert import convert
 
@@ -202,7 +207,7 @@ class Recorder:
         after = storable(dict(instruments_after or {}))
         try:
             self._log_held()
-            self._enter(c.Status(now(), status, self.events, storable(reason), after))
+            self._enter(c.Status(now(), status, self.events, storable(reason), after, elapsed))
             self._close_block()
             self._writer.sync()
             convert(self.journal, self.path)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labctl.analysis import AnalysisError
+from labctl.analysis.batch import fit_many
 from labctl.analysis.hierarchy import Counts, fit_hierarchy, spread_over_runs
 
 VOLTS = np.linspace(3.4, 5.0, 9)
@@ -62,6 +63,42 @@ def test_a_separated_curve_and_a_silent_one_take_part():
     found = fit_hierarchy(curves)
     assert math.isfinite(found.mean.value)
     assert found.between_devices.high > fit_hierarchy(curves[:-1]).between_devices.high
+
+
+def test_silent_curves_alone_are_refused():
+    silent = [Counts(f"d{i}", "initial", "0", tuple(VOLTS), (20.0,) * 9, (0.0,) * 9, "V") for i in range(3)]
+    for curves, told in ((silent, "none of 3"), (silent + batch(1, 1, 0, 0), "1 of 4")):
+        found = fit_hierarchy(curves)
+        assert math.isnan(found.mean.value)
+        assert math.isnan(found.between_devices.value)
+        assert told in found.notes[0]
+
+
+def test_with_so_many_counts_that_they_make_no_noise_it_is_the_analysis_of_variance():
+    """Balanced groups: restricted likelihood gives the mean squares' deviations and the mean of all."""
+    curves = batch(8, 3, 0.06, 0.03, trials=2000)
+    own = fit_many(VOLTS, np.full(9, 2000), np.array([c.spikes for c in curves]), levels=(0.5,)).thresholds[0.5].value
+    groups = own.reshape(8, 3)
+    within = groups.var(axis=1, ddof=1).mean()
+    noise = 0.116**2 / (2000 * sum(p * (1 - p) for p in 1 / (1 + np.exp(-(VOLTS - 4.2) / 0.116))))
+    found = fit_hierarchy(curves)
+    assert found.mean.value == pytest.approx(own.mean(), abs=2e-4)
+    assert found.between_repeats.value == pytest.approx(math.sqrt(within - noise), rel=0.03)
+    between = groups.mean(axis=1).var(ddof=1) - within / 3
+    assert found.between_devices.value == pytest.approx(math.sqrt(between), rel=0.03)
+
+
+def test_intervals_cover_what_they_say():
+    """80 experiments of 10 x 4 curves: 4 standard errors are 10 %; thousands per cell: benchmarks/spread.py."""
+    hits = np.zeros(3)
+    for seed in range(80):
+        found = fit_hierarchy(batch(10, 4, 0.08, 0.05, seed=[9, seed]), level=0.5)
+        hits += [
+            holds(found.mean, 4.2),
+            holds(found.between_devices, 0.08),
+            holds(found.between_repeats, 0.05),
+        ]
+    np.testing.assert_allclose(hits / 80, 0.95, atol=0.1)
 
 
 def test_results_by_population_and_refusals():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from labctl import api
+from labctl.report.tables import run_facts
 from labctl.store import Run, load_run
 from labctl.testing import bench_file
 
@@ -19,6 +20,7 @@ steps:
   - pulse: {at: pd, level: 4.2 V, width: 100 us}
   - read: {resistance: pd, as: after_pulse}
   - sweep: {at: pd, measure: pd, from: -0.1 V, to: 0.1 V, points: 5, as: curve}
+  - wait: 7 s
 """
 
 
@@ -81,6 +83,15 @@ def test_messages_lead_to_their_events(run: Run) -> None:
     pulse = events.index[events["kind"] == "pulse"][0]
     messages = wire["data"].iloc[int(events["wire"][pulse - 1]) : int(events["wire"][pulse])]
     assert any(b"*TRG" in message for message in messages)
+
+
+def test_prediction_stands_beside_fact(run: Run) -> None:
+    """Duration by the bench's clock to the end of the last step, not to the last row; rows per table."""
+    facts = run_facts(run)
+    last = max(float(table["time"].iloc[-1]) for table in run.tables.values() if len(table))
+    assert facts["seconds"] == pytest.approx(last + 7.0)  # the protocol ends with a wait
+    assert facts["events"] == facts["predicted"]["events"]
+    assert facts["predicted"]["seconds"] == run.meta["plan"]["cost"]["duration"] > 7.0
 
 
 def test_used_protocol_text_is_the_file(run: Run) -> None:

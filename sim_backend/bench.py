@@ -78,7 +78,7 @@ class SimulatedBench:
         self.clock: Clock = WallClock(settings.speed) if settings.clock == "wall" else Clock()
         self.heard = Heard(settings.heard, self.clock) if settings.heard else None
         self.lines = Lines()
-        self.draws = Draws(settings.seed)
+        self.draws = Draws(settings.seed, settings.part)
         self.faults: Faults = read_faults(settings.faults)
         make_device: DeviceFactory = _load(DEVICES, settings.model, "device model")
         self.device = make_device(settings.parameters, self.draws, settings.noise)

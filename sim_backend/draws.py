@@ -17,14 +17,19 @@ Floats = NDArray[np.float64]
 Events = NDArray[np.int64]
 
 _BLOCK = 256  # events made at once for scalar calls: a matter of cost, not a part of the address
+SPECIMEN = frozenset({"hnno.spread", "hnno.fate", "aab.spread"})  # streams of what a device is, not of what it does
 _LANES = 4  # 64-bit words of one Philox block
 
 
 class Draws:
-    """Random numbers of one bench, from one seed."""
+    """Random numbers of one bench, from one seed.
 
-    def __init__(self, seed: int) -> None:
+    ``part`` counts the times that a run was resumed: what happens is drawn anew, what a specimen is stays.
+    """
+
+    def __init__(self, seed: int, part: int = 0) -> None:
         self.seed = seed
+        self._part = part
         self._block = lru_cache(maxsize=256)(self._make_block)
 
     @overload
@@ -53,7 +58,9 @@ class Draws:
     def uniforms(self, stream: str, channel: int, first: int, count: int, words: int = 1) -> Floats:
         """Uniform draws of ``count`` consecutive events, shape (count, words)."""
         blocks = -(-words // _LANES)
-        key = int.from_bytes(blake2b(f"{self.seed}|{stream}|{channel}".encode(), digest_size=16).digest(), "little")
+        part = f"|{self._part}" if self._part and stream not in SPECIMEN else ""
+        address = f"{self.seed}|{stream}|{channel}{part}".encode()
+        key = int.from_bytes(blake2b(address, digest_size=16).digest(), "little")
         columns = []
         for block in range(blocks):
             # numpy counts up before it generates, hence - 1; the top word tells the blocks of one event apart

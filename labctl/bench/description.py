@@ -155,6 +155,7 @@ class Simulation(_Model):
     model: str = Field(default="hnno", description="device model of the reference, part 2")
     parameters: dict[str, Any] = Field(default_factory=dict, description="overrides of model parameters, SI floats")
     seed: int = 1
+    part: int = Field(default=0, ge=0, description="of a resumed run: the same specimen, other chances")
     clock: Literal["virtual", "wall"] = "virtual"
     speed: float = Field(default=1.0, gt=0, description="wall clock only: virtual seconds per real second")
     noise: bool = True

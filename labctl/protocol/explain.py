@@ -43,6 +43,7 @@ def describe(protocol: Protocol) -> list[str]:
     lines += [f"  name      {protocol.name}"]
     lines += [f"  measures  {', '.join(protocol.measures)}"] if protocol.measures else []
     lines += [f"  bench     {protocol.bench} (simulated, when no bench is named)"] if protocol.bench else []
+    lines += [f"  resumed   {_RESUMED[protocol.on_resume]}"]
     if protocol.about:
         lines += ["", *_wrap(protocol.about, "  ")]
     if protocol.parameters:

@@ -10,14 +10,14 @@ from typing import Any
 from labctl.protocol import sources
 from labctl.protocol.building import build
 from labctl.protocol.errors import ProtocolError, Where, excerpt, nearest
-from labctl.protocol.model import VERSION, Protocol
+from labctl.protocol.model import ON_RESUME, VERSION, Protocol
 from labctl.protocol.names import Registry, Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence, parse
 from labctl.protocol.reading_steps import read_body
 from labctl.protocol.requests import REQUESTS, Probability, Request
 
-KEYS = ("protocol", "title", "about", "measures", "bench", "parameters", "steps", "analyze")
+KEYS = ("protocol", "title", "about", "measures", "bench", "on_resume", "parameters", "steps", "analyze")
 _LOOP_FIELDS = ("over", "per", "across", "variable", "x", "y")
 
 
@@ -78,6 +78,7 @@ def _read(source: sources.Source, name: str, overrides: Mapping[str, str], regis
         about=_text(root, "about"),
         measures=_measures(root),
         bench=_text(root, "bench") or None,
+        on_resume=_on_resume(root),
         parameters=parameters,
         steps=steps,
         analyze=_requests(root.items.get("analyze"), dataclasses.replace(scope, bindings=bindings)),
@@ -86,6 +87,13 @@ def _read(source: sources.Source, name: str, overrides: Mapping[str, str], regis
         overrides=dict(overrides),
         sources=registry.sources,
     )
+
+
+def _on_resume(root: MappingNode) -> str:
+    said = _text(root, "on_resume") or ON_RESUME[0]
+    if said not in ON_RESUME:
+        raise ProtocolError(f"'on_resume' cannot be '{said}'", root.items["on_resume"].where, nearest(said, ON_RESUME))
+    return said
 
 
 def _check_version(root: MappingNode) -> None:

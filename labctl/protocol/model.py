@@ -14,6 +14,9 @@ from labctl.protocol.sources import Source
 
 VERSION = 1
 
+#: what ``on_resume`` may say: prepare the state again and begin the pass again; leave out the rest of the pass; ask
+ON_RESUME = ("ask", "reprepare", "skip")
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -25,6 +28,7 @@ class Protocol:
     about: str
     measures: tuple[str, ...]  #: ids of the catalogue of measurements
     bench: str | None  #: simulated bench that is used when none is named
+    on_resume: str  #: what a resumed run does about an operation that may have reached the device, see ON_RESUME
     parameters: Mapping[str, Parameter]
     steps: tuple[Step, ...]
     analyze: tuple[Request, ...]
@@ -47,6 +51,7 @@ class Protocol:
             "about": self.about,
             "measures": list(self.measures),
             "bench": self.bench,
+            "on_resume": self.on_resume,
             "parameters": {name: _plain(p.value) for name, p in self.parameters.items()},
             "overrides": dict(self.overrides),
             "steps": [step.model_dump(mode="json") for step in self.steps],

@@ -239,6 +239,11 @@ def _root() -> Schema:
             "anyOf": [text, {"type": "array", "items": {"type": "string"}}],
         },
         "bench": {**text, "description": "simulated bench that is used when none is named"},
+        "on_resume": {
+            "enum": list(ON_RESUME),
+            "description": "when a run that was interrupted is resumed and an operation may have reached the device "
+            "without being stored: ask; prepare the state again and begin the pass again; or leave the pass out",
+        },
         "parameters": {
             "type": "object",
             "description": "values that a run may override with --set NAME=VALUE",

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from labctl.bench.wire import Tap
     from labctl.execution.carry_out import Outcome
     from labctl.execution.events import Event
+    from labctl.execution.past import Past
     from labctl.plan.plan import Plan
     from labctl.protocol import Protocol
+    from labctl.store import Run
 
 PACKAGES = (
     "labctl", "pyvisa", "pymeasure", "numpy", "scipy", "pandas", "h5py", "pydantic", "pint", "ruamel.yaml", "lupa",
@@ -173,21 +175,28 @@ def run_on(
     ask_operator: Callable[[str, str], None] | None = None,
     progress: Callable[[Event], None] = lambda event: None,
     taps: Sequence[Tap] = (),
+    resumed: tuple[Run, Past] | None = None,
 ) -> Outcome:
     """Run what is prepared on the VISA library ``specification``.
 
-    about: operator, device and note. taps: told of every message on the wires, opening and closing included.
+    about: operator, device and note. taps: told of every message on the wires, opening and closing included. resumed:
+    an interrupted run that this one begins with, and its past for the executor.
     """
     from labctl.bench.interlock import check_interlocks
     from labctl.bench.opening import open_bench
     from labctl.execution.carry_out import carry_out
     from labctl.store import Recorder
+    from labctl.store.continuation import copy_records, origin
+
+    run, past = resumed or (None, None)
 
     with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}", taps, keep=True) as opened:
         check_interlocks(opened, {name: max(-seen.low, seen.high) for name, seen in ready.plan.envelope.items()})
-        header = _header(ready, _instruments(opened), about)
+        header = _header(ready, _instruments(opened), about, {} if run is None else {"resumed": origin(run)})
         with Recorder.create(path, header, _tables(ready.plan)) as recorder:
-            return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress)
+            if run is not None:
+                copy_records(run, recorder)
+            return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress, past)
 
 
 def analyze(path: str | Path, **options: Any) -> list[Result]:
@@ -214,7 +223,7 @@ def _instruments(opened: OpenBench) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str, str]) -> Any:
+def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str, str], more: Mapping[str, Any]) -> Any:
     """Everything that is known before the first event; enough to repeat a simulated run (``labctl.rerun``)."""
     from labctl.plan.origin import kept_texts
     from labctl.store import Header
@@ -237,6 +246,7 @@ def _header(ready: Prepared, instruments: Mapping[str, Any], about: Mapping[str,
             "protocol_file": {"label": label, "folder": own["folder"]},
             "used_protocols": dict(used),
             "device_state": device_state(ready.bench) if ready.simulated else None,
+            **more,
         },
         **about,
     )

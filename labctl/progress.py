@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from labctl.execution.events import Event, StopRun
+from labctl.execution.past import Choice
 from labctl.plan.plan import Cost, Plan
 
 #: least seconds between two reports
@@ -19,11 +20,11 @@ INTERVAL = 0.2
 class Watch:
     """Counts events and hands a report on now and then."""
 
-    def __init__(self, report: Callable[[int, Event], None]) -> None:
+    def __init__(self, report: Callable[[int, Event], None], stored: int) -> None:
         self._report = report
         self._start = time.monotonic()
         self._next = 0.0
-        self.count = 0
+        self.count = stored
 
     @property
     def seconds(self) -> float:
@@ -37,13 +38,14 @@ class Watch:
 
 
 @contextmanager
-def observer(mode: str, plan: Plan) -> Iterator[Watch]:
+def observer(mode: str, plan: Plan, stored: int = 0) -> Iterator[Watch]:
     """A watch for ``mode`` 'auto' (bar on a terminal, else nothing), 'json' (lines on stderr) or 'none'.
 
-    Progress is instrument time against the plan's: a bias of minutes is one row.
+    Progress is instrument time against the plan's: a bias of minutes is one row. A resumed run counts on from the
+    events that are ``stored``.
     """
     if mode == "json":
-        yield Watch(lambda count, event: print(_line(count, plan.cost, event), file=sys.stderr, flush=True))
+        yield Watch(lambda count, event: print(_line(count, plan.cost, event), file=sys.stderr, flush=True), stored)
     elif mode == "auto" and sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -52,16 +54,17 @@ def observer(mode: str, plan: Plan) -> Iterator[Watch]:
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]} rows"), TimeRemainingColumn()
         )  # fmt: skip
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(plan.title, total=plan.cost.duration, rows=0)
+            task = bar.add_task(plan.title, total=plan.cost.duration, rows=stored)
             watch = Watch(
                 lambda count, event: bar.update(
                     task, completed=event.row["time"], rows=count, description=_words(event)
-                )
+                ),
+                stored,
             )
             yield watch
             bar.update(task, rows=watch.count)
     else:
-        yield Watch(lambda count, event: None)
+        yield Watch(lambda count, event: None, stored)
 
 
 def _words(event: Event) -> str:
@@ -90,3 +93,15 @@ def operator_prompt(confirmed: list[str]) -> Callable[[str, str], None]:
             raise StopRun(f"operator step refused: {what}")
 
     return ask
+
+
+def ask_about_doubt(doubt: str) -> Choice:
+    """Ask on the terminal what to do about an operation that may have reached the device."""
+    answers: dict[str, Choice] = {"r": "reprepare", "s": "skip", "g": "go on"}
+    print(f"Operator: {doubt}.")
+    print("  r  prepare the state again and begin this pass again")
+    print("  s  leave out the rest of this pass")
+    print("  g  take it as done and go on after it")
+    while (answer := input("  [r/s/g] ").strip().lower()) not in answers:
+        pass
+    return answers[answer]

@@ -45,11 +45,12 @@ def rerun(path: str | Path) -> Repetition:
     from labctl.api import run_on
     from labctl.store import load_run
     from labctl.store.compare import compare_ends, compare_origins, compare_records
+    from labctl.store.continuation import was_interrupted
 
     run = load_run(path)
     _check(run)
     recorded = len(run.events)
-    interrupted = _interrupted(run)
+    interrupted = was_interrupted(run.meta)
     limit = _Limit(recorded if interrupted else None)
     with tempfile.TemporaryDirectory(prefix="labctl-rerun-") as folder:
         ready, specification = _prepare(run, Path(folder))
@@ -99,12 +100,6 @@ def _check(run: Run) -> None:
             f"{run.path}: written before run files kept the protocols that a protocol uses",
             "run the protocol again and compare: labctl diff RUN RUN",
         )
-
-
-def _interrupted(run: Run) -> bool:
-    """Whether something from outside ended the run: a signal, an operator, a full disk, a kill; not the protocol."""
-    reason = str(run.meta["reason"])
-    return run.meta["status"] == "failed" or reason.startswith(("stopped by ", "operator step "))
 
 
 def _prepare(run: Run, folder: Path) -> tuple[Prepared, str]:

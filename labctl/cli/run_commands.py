@@ -1,4 +1,4 @@
-"""Commands that run: ``run``, ``demo``, ``rerun``."""
+"""Commands that run: ``run``, ``demo``, ``resume``, ``rerun``."""
 
 from __future__ import annotations
 
@@ -22,11 +22,18 @@ from labctl.cli.options import (
 )
 from labctl.cli.saying import fail, say_json
 
+ConfirmOption = Annotated[
+    list[str],
+    typer.Option("--confirm", metavar="STEP", help="operator step already carried out; repeatable"),
+]
+ProgressOption = Annotated[str, typer.Option("--progress", help="auto, json or none")]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(run)
     app.command()(demo)
+    app.command()(resume)
     app.command()(rerun)
 
 
@@ -41,11 +48,8 @@ def run(
     operator: Annotated[str, typer.Option("--operator", help="who runs it")] = "",
     device: Annotated[str, typer.Option("--device", help="device id, if not the bench file's")] = "",
     note: Annotated[str, typer.Option("--note", help="kept in the run file")] = "",
-    confirm: Annotated[
-        list[str],
-        typer.Option("--confirm", metavar="STEP", help="operator step already carried out; repeatable"),
-    ] = [],  # noqa: B006
-    progress: Annotated[str, typer.Option("--progress", help="auto, json or none")] = "auto",
+    confirm: ConfirmOption = [],  # noqa: B006
+    progress: ProgressOption = "auto",
     json_: JsonOption = False,
 ) -> None:
     """Run a protocol; the last line is the path of the run file."""
@@ -113,6 +117,43 @@ def demo(
     answer([outcome.path], figures=out, json_=json_)
     if not json_:
         print(outcome.path)
+
+
+def resume(
+    run_file: Annotated[Path, typer.Argument(metavar="RUN", help="run file (.h5) or journal of the interrupted run")],
+    bench: Annotated[
+        str | None,
+        typer.Option("--bench", "-b", help="bench file, if not as the run file keeps it"),
+    ] = None,
+    on_resume: Annotated[
+        str | None,
+        typer.Option(
+            "--on-resume",
+            metavar="WHAT",
+            help="about an operation that may have reached the device: reprepare, skip or ask; default: the protocol's",
+        ),
+    ] = None,
+    operator: Annotated[str, typer.Option("--operator", help="who runs it now")] = "",
+    note: Annotated[str, typer.Option("--note", help="kept in the run file")] = "",
+    confirm: ConfirmOption = [],  # noqa: B006
+    progress: ProgressOption = "auto",
+    json_: JsonOption = False,
+) -> None:
+    """Go on with an interrupted run at its next event; the last line is the path of the new run file."""
+    from labctl.progress import ask_about_doubt, observer, operator_prompt
+    from labctl.protocol.model import ON_RESUME
+    from labctl.resume import resumption
+
+    if on_resume is not None and on_resume not in ON_RESUME:
+        fail(f"--on-resume {on_resume!r} is not known", f"use {', '.join(ON_RESUME)}", 2)
+    choose = ask_about_doubt if sys.stdin.isatty() else None
+    with resumption(run_file, bench, on_resume=on_resume, choose=choose) as found:
+        if found.ready.simulated:
+            print("SIMULATED: no instrument is driven", file=sys.stderr)
+        print(f"{len(found.past)} events are stored; {found.past.why}", file=sys.stderr)
+        with observer(progress, found.ready.plan, len(found.past)) as watch:
+            outcome = found.go_on(operator, note, operator_prompt(confirm), watch)
+    _end(outcome, found.ready.simulated, watch.seconds, json_)
 
 
 def rerun(run_file: RunArgument, json_: JsonOption = False) -> None:

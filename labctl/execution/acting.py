@@ -254,6 +254,6 @@ def rows_of(op: o.Op, variables: Variables) -> int:
             return 1
 
 
-def is_harmless(op: o.Op) -> bool:
-    """Whether the operation may be repeated without a word: readings inside the small window of a read."""
-    return isinstance(op, o.ReadResistance | o.ReadCurrent)
+def disturbs(op: o.Op) -> bool:
+    """Whether the operation may change the device, so that it must not be repeated in silence; small readings do not."""
+    return isinstance(op, o.Pulses | o.Bias | o.Sweep | o.Record)

@@ -92,6 +92,8 @@ def carry_out(
             status, reason, bug = "failed", f"{type(failure).__name__}: {failure}", failure
         elapsed = executor.elapsed
         with _uninterrupted():
+            if status != "complete":
+                recorder.broken_off(float(bench.clock.now), reason)
             unsafe = tuple(bench.safe())
             if unsafe:
                 reason = f"{reason}; could not be made safe: {'; '.join(unsafe)}".lstrip("; ")

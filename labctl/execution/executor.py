@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from labctl.bench.opening import OpenBench
-from labctl.execution.acting import Aborted, Acting, Found, is_harmless, rows_of
+from labctl.execution.acting import Aborted, Acting, Found, rows_of
 from labctl.execution.events import Event, Intent, StopRun
 from labctl.execution.memory import Memory
 from labctl.execution.orders import Halving, order
@@ -187,7 +187,7 @@ class Executor:
             Again: the pass is to begin again.
         """
         self._count = self._past.end
-        choice, why = self._past.decide(is_harmless(op))
+        choice, why = self._past.settle()
         self._flags |= Flags.RESUMED
         yield self._said("note", op, text=f"resumed at event {self._count}, {choice}: {why}")
         yield from self._return_to(self._here)

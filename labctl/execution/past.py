@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from labctl.execution.events import Event, StopRun
@@ -10,13 +10,6 @@ from labctl.execution.events import Event, StopRun
 #: what is done where stored events end: the next event; the state and the pass again; the rest of the pass left out
 Choice = Literal["go on", "reprepare", "skip"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
-
-
-_SAID: dict[Choice, str] = {
-    "go on": "taken as done",
-    "reprepare": "the state is prepared and the pass begun again",
-    "skip": "the rest of the pass is left out",
-}
 
 
 class Again(Exception):
@@ -28,25 +21,21 @@ class Past:
 
     Args:
         events: what is stored.
+        choice: what is done where they end, and ``why``.
         earlier: (event, choice) of each time this run was resumed before.
-        doubt: what may have reached the device without being stored; empty if nothing may.
-        fresh: the device is a new one (simulated, without memory): its state is prepared again whatever the doubt.
-        choose: asked once, if there is a doubt.
     """
 
     def __init__(
         self,
         events: Sequence[Event],
-        choose: Callable[[str], Choice],
+        choice: Choice,
+        why: str,
         earlier: Sequence[tuple[int, Choice]] = (),
-        doubt: str = "",
-        fresh: bool = False,
     ) -> None:
         self._events = events
-        self._choose = choose
+        self._choice = choice
+        self.why = why
         self._earlier = list(earlier)
-        self._doubt = doubt
-        self._fresh = fresh
         #: whether rows are still taken from here
         self.replaying = True
 
@@ -79,24 +68,17 @@ class Past:
                 f"event {number} of the run is a {there[0]} of step {there[1]}, by the plan a {here[0]} of {here[1]}"
             )
 
-    def decide(self, harmless: bool) -> tuple[Choice, str]:
-        """What is done where the rows end, and why. ``harmless``: what comes next may be repeated without a word."""
+    def settle(self) -> tuple[Choice, str]:
+        """Leave the rows at an ``end``: what is done there, and why; no rows are left after the last."""
         if self._earlier:
             return self._earlier.pop(0)[1], ""
         self.replaying = False
-        if self._fresh:
-            return "reprepare", "the simulated device is a new one; its state is prepared and the pass begun again"
-        if not self._doubt:
-            return "go on", "nothing was sent that is not stored"
-        if harmless:
-            return "go on", f"{self._doubt}: a reading, it is repeated"
-        choice = self._choose(self._doubt)
-        return choice, f"{self._doubt}: {_SAID[choice]}"
+        return self._choice, self.why
 
 
 class NoPast(Past):
     """Of a run that begins."""
 
     def __init__(self) -> None:
-        super().__init__((), lambda doubt: "go on")
+        super().__init__((), "go on", "")
         self.replaying = False

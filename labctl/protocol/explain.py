@@ -35,6 +35,11 @@ from labctl.protocol.steps import (
 from labctl.protocol.values import Quantity, Ref
 
 WIDTH = 100
+_RESUMED = {
+    "ask": "the operator is asked about an operation that may have reached the device",
+    "reprepare": "the state is prepared again before an operation that may have reached the device",
+    "skip": "an operation that may have reached the device is left out",
+}
 
 
 def describe(protocol: Protocol) -> list[str]:

@@ -12,7 +12,7 @@ from labctl.protocol.base import Part, Step
 from labctl.protocol.building import file_fields, inner_part
 from labctl.protocol.literals import SERIES
 from labctl.protocol.loading import KEYS
-from labctl.protocol.model import VERSION
+from labctl.protocol.model import ON_RESUME, VERSION
 from labctl.protocol.requests import REQUESTS
 from labctl.protocol.steps import VERBS
 from labctl.protocol.values import IDENTIFIER, REFERENCE

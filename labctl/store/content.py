@@ -92,6 +92,7 @@ WIRE_HEAD = np.dtype([("time", "<f8"), ("instrument", "<u4"), ("direction", "<u4
 #: points behind several rows: number of each point's event, and channel -> values
 Points = tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[Any]]]
 MESSAGE = -2  # stands for the kind of row where a message of the wire log is meant
+BROKEN_OFF = ("labctl", "broken off")  # of a message after which only outputs are made safe
 INTENT = ("labctl", "intent")  # instrument and direction of a message that says what is about to act on the device
 
 

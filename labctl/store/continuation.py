@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from labctl.store import content as c
 from labctl.store.errors import RunFileError, StorageError
 from labctl.store.reading import Run
 from labctl.store.recorder import Recorder
 from labctl.store.verify import whole
+
+
+def was_interrupted(meta: Mapping[str, Any]) -> bool:
+    """Whether something from outside ended the run: a signal, an operator, a full disk, a kill; not the protocol."""
+    reason = str(meta["reason"])
+    return meta["status"] == "failed" or reason.startswith(("stopped by ", "operator step "))
 
 
 @dataclass(frozen=True)
@@ -16,8 +26,8 @@ class Pending:
     """An intent of which not all events were stored: the operation of node ``step`` may have reached the device.
 
     event: the number that the operation's (first) event would have got; time: s, of the run; sent: messages logged
-    since. A VISA message is logged before it is sent, so 0 means that none was; a C library's call after it returned,
-    so that one more may have been made.
+    since, up to where the plan was left. A VISA message is logged before it is sent, so 0 means that none was; a C
+    library's call after it returned, so that one more may have been made.
     """
 
     event: int
@@ -35,7 +45,9 @@ def pending(run: Run) -> Pending | None:
     stored = max((int(table["event"].iloc[-1]) + 1 for table in run.tables.values() if len(table)), default=0)
     if stored >= last["event"] + last["rows"]:
         return None
-    sent = len(run.wire) - int(last["wire"]) - 1
+    after = run.wire.iloc[int(last["wire"]) + 1 :]
+    left = ((after["instrument"] == c.BROKEN_OFF[0]) & (after["direction"] == c.BROKEN_OFF[1])).to_numpy()
+    sent = int(np.argmax(left)) if left.any() else len(after)
     return Pending(int(last["event"]), float(last["time"]), int(last["step"]), str(last["what"]), sent)
 
 

@@ -175,6 +175,10 @@ class Recorder:
         self._log_held()
         self._log(t, *c.INTENT, c.intent_message(step, what, rows))
 
+    def broken_off(self, t: float, reason: str) -> None:
+        """Say in the wire log that the plan is left at ``t`` (s): the messages that follow only make outputs safe."""
+        self.wire(t, *c.BROKEN_OFF, reason.encode("utf-8", "backslashreplace"))
+
     def _log_held(self) -> None:
         while self._held:
             self._log(*self._held[0])

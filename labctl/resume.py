@@ -74,7 +74,7 @@ class Resumption:
             "note": note or meta["note"],
         }
         path = _free_name(self.run.path)
-        return run_on(specification, ready, path, about, ask_operator, progress, (self.run, self.past))
+        return run_on(specification, ready, path, about, ask_operator, progress, resumed=(self.run, self.past))
 
 
 @contextmanager

@@ -255,5 +255,5 @@ def rows_of(op: o.Op, variables: Variables) -> int:
 
 
 def disturbs(op: o.Op) -> bool:
-    """Whether the operation may change the device, so that it must not be repeated in silence; small readings do not."""
+    """Whether the operation may change the device, and must not be repeated in silence; small readings do not."""
     return isinstance(op, o.Pulses | o.Bias | o.Sweep | o.Record)

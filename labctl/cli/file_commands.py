@@ -32,8 +32,8 @@ def info(run_file: RunArgument, json_: JsonOption = False) -> None:
     facts |= beside_prediction(facts["seconds"], facts["events"], facts.pop("predicted"))
     width = max(len(key) for key in facts)
     for key, value in facts.items():
-        lines = [f"{name}: {said(entry)}" for name, entry in value.items()] if isinstance(value, dict) else [value]
-        for number, line in enumerate(lines):
+        lines = [f"{name}: {said(entry)}" for name, entry in value.items()] if isinstance(value, dict) else value
+        for number, line in enumerate(lines if isinstance(lines, list) else [lines]):
             print(f"{key if number == 0 else '':{width}}  {line}")
 
 

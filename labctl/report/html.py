@@ -132,7 +132,8 @@ def _summary(facts: Mapping[str, Any]) -> str:
     who = f" by {facts['operator']}" if facts["operator"] else ""
     reason = f": {facts['reason']}" if facts["reason"] else ""
     device = facts["device"] or "without a name"
-    return f"Device {device}, started {facts['started']}{who}. Ended: {facts['status']}{reason}."
+    continues = "".join(f" Continues {first}." for first in facts["continues"])
+    return f"Device {device}, started {facts['started']}{who}. Ended: {facts['status']}{reason}.{continues}"
 
 
 def _results(results: Iterable[Result]) -> str:

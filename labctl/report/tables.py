@@ -23,6 +23,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "simulated": meta["simulated"],
         "started": meta["started"],
         "finished": meta["finished"],
+        "continues": _continued(meta["extra"].get("resumed")),
         "device": meta["device"],
         "operator": meta["operator"],
         "note": meta["note"],
@@ -35,6 +36,14 @@ def run_facts(run: Run) -> dict[str, Any]:
         "predicted": _predicted(meta["plan"].get("cost", {})),
         "versions": meta["versions"],
     }
+
+
+def _continued(resumed: Mapping[str, Any] | None) -> list[str]:
+    """The interrupted runs that a run continues, the latest first."""
+    if resumed is None:
+        return []
+    ended = f"started {resumed['started']}, {resumed['status']}: {resumed['reason']}"
+    return [f"{resumed['from']} after {resumed['events']} events ({ended})", *_continued(resumed["before"])]
 
 
 def _seconds(run: Run) -> float:

@@ -12,6 +12,7 @@ import pytest
 
 from labctl import api, load_run
 from labctl.execution.acting import Acting
+from labctl.report.tables import run_facts
 from labctl.resume import ResumeError, resume, resumption
 from labctl.store import Flags, Recorder, Run
 from labctl.store.verify import verify
@@ -240,3 +241,10 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path, bench: Path, protocol: 
     narrower = bench_file(tmp_path, "hnno", device={"kind": "resistor", "limits": {"voltage": {"pd": "5 V"}}})
     with pytest.raises(ResumeError, match="its protocol gives another plan now"):
         resume(first.path, narrower)
+
+
+def test_what_it_continues_is_told(bench: Path, protocol: Path, cut: Callable[..., Run]) -> None:
+    first = cut(6, protocol, bench)
+    (told,) = run_facts(load_run(resume(first.path).path))["continues"]
+    assert told.startswith(f"{first.path.name} after 6 events (started ")
+    assert told.endswith("stopped: stopped by Ctrl+C)")

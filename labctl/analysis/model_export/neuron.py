@@ -1,91 +1,29 @@
-"""``labctl export-model``: what simulations of circuits and networks need of measured devices, as one JSON file.
-
-The layout is documented in docs/models.md; ``labctl.analysis.model`` reads and evaluates it.
-"""
+"""Neurons: spiking probability per state, the rule by which inputs change it, resistances, energies."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from labctl.analysis import readings
 from labctl.analysis.curves import Curve, curves
-from labctl.analysis.model import FORMAT, VERSION
+from labctl.analysis.estimate import Estimate
+from labctl.analysis.model_export.plain import CONFIDENCE, number, plain
 from labctl.analysis.requests import DEFAULTS
 from labctl.analysis.results import Result
-from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, run_name, table, unit_of_variable
+from labctl.analysis.runs import Run, device_name, requests_of, run_name, table, unit_of_variable
+from labctl.analysis.shift import difference
 from labctl.analysis.trials import level_scale
 
-if TYPE_CHECKING:
-    from labctl.analysis.estimate import Estimate
-
 LEVEL = 0.1  #: of the threshold V10
-CONFIDENCE = 0.95
 
 
-def export_model(runs: Sequence[str | Path], out: str | Path) -> Path:
-    """Write the model that these runs measured. Raises ``AnalysisError`` if they measured none, ``StorageError``."""
-    from labctl.store import load_run
-    from labctl.store.errors import storage_error
-
-    model = model_of([load_run(path) for path in runs])
-    target = Path(out)
-    try:
-        target.write_text(json.dumps(model, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise storage_error(error, target, "writing the model") from error
-    return target
-
-
-def model_of(runs: Sequence[Run]) -> dict[str, Any]:
-    """The model as plain data."""
-    activations = [entry for run in runs for entry in _activations(run)]
-    if not activations:
-        raise AnalysisError(
-            "none of the runs measured a spiking probability", "run hnno/spiking_probability or hnno/state_probability"
-        )
-    states = {a["state"] for a in activations}
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "made": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "labctl": version("labctl"),
-        "simulated": any(bool(run.meta.get("simulated")) for run in runs),
-        "confidence": CONFIDENCE,
-        "units": {"voltage": "V", "field": "V/m", "width": "s", "resistance": "ohm", "energy": "J", "time": "s"},
-        "sources": [_source(run) for run in runs],
-        "activations": activations,
-        "state_update": {
-            "about": "conditioning that was measured: so many pulses at a field, without a reset, lead from one state "
-            "to another; a rule without an established shift is below the noise floor of the state",
-            "rules": [rule for run in runs for rule in _rules(run, activations)],
-        },
-        "resistances": [
-            entry for run in runs for entry in _of_request(run, "resistance", "state") if _known(entry, states)
-        ],
-        "energies": [entry for run in runs for entry in _of_request(run, "energy", "at")],
-    }
-
-
-def _known(entry: dict[str, Any], states: set[str]) -> bool:
-    """Whether a resistance belongs to a state with an activation, not to a conditioning in between."""
-    return any(entry["state"] == state or entry["state"].startswith(f"{state}, ") for state in states)
-
-
-def _source(run: Run) -> dict[str, Any]:
-    names = ("device", "run_id", "title", "started", "status", "seed", "plan_hash", "simulated")
-    return {"run": Path(run_name(run)).name, **{name: run.meta.get(name) for name in names}}
-
-
-def _activations(run: Run) -> Iterator[dict[str, Any]]:
+def activations(run: Run) -> Iterator[dict[str, Any]]:
     for request in requests_of(run):
         if request.get("request") != "probability" or not request.get("over"):
             continue
@@ -106,14 +44,14 @@ def _activation(run: Run, curve: Curve, over: str) -> dict[str, Any]:
         "device": device_name(run),
         "state": curve.label,
         "run": Path(run_name(run)).name,
-        "V50": _plain(fit.v50),
-        "s": _plain(fit.slope),
-        "V10": _plain(fit.thresholds[LEVEL]),
+        "V50": plain(fit.v50),
+        "s": plain(fit.slope),
+        "V10": plain(fit.thresholds[LEVEL]),
         "N": fit.n,
         "left_out": curve.group.left_out,
         "sign": fit.sign,
-        "intercept": _number(fit.intercept) if known else None,
-        "steepness": _number(fit.steepness) if known else None,
+        "intercept": number(fit.intercept) if known else None,
+        "steepness": number(fit.steepness) if known else None,
         "covariance": fit.covariance.tolist() if known and np.isfinite(fit.covariance).all() else None,
         "volts_per_field": scale,
         "width": float(width[0]) if width.size == 1 else None,
@@ -131,7 +69,7 @@ def _stimulus(run: Run, curve: Curve) -> Any:
     return pulses.iloc[np.unique(place[place >= 0])]
 
 
-def _rules(run: Run, activations: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def rules(run: Run, activations: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Input -> state: pulses with the role 'set' that no outcome was judged from, between two measured states."""
     measured = {a["state"]: a for a in activations if a["run"] == Path(run_name(run)).name}
     pulses, spikes = table(run, "pulse"), table(run, "spike")
@@ -165,18 +103,15 @@ def _rules(run: Run, activations: Sequence[dict[str, Any]]) -> Iterator[dict[str
 
 
 def _change(before: dict[str, float | None], after: dict[str, float | None]) -> dict[str, float | None]:
-    from labctl.analysis.estimate import Estimate
-    from labctl.analysis.shift import difference
-
     def estimate(entry: dict[str, float | None]) -> Estimate:
         value = math.nan if entry["value"] is None else entry["value"]
         low = -math.inf if entry["low"] is None else entry["low"]
         return Estimate(value, low, math.inf if entry["high"] is None else entry["high"])
 
-    return _plain(difference(estimate(before), estimate(after)))
+    return plain(difference(estimate(before), estimate(after)))
 
 
-def _of_request(run: Run, name: str, key: str) -> Iterator[dict[str, Any]]:
+def of_request(run: Run, name: str, key: str) -> Iterator[dict[str, Any]]:
     """Results of a reading's request: resistances always, energies where the protocol asks for them."""
     asked = [r for r in requests_of(run) if r.get("request") == name]
     if name == "resistance" and not table(run, "resistance").empty:
@@ -188,24 +123,21 @@ def _of_request(run: Run, name: str, key: str) -> Iterator[dict[str, Any]]:
 
 
 def _entry(result: Result, key: str) -> dict[str, Any]:
-    place = {"state": result.state} if key == "state" else {"at": _number(result.at), "at_unit": result.at_unit}
+    place = {"state": result.state} if key == "state" else {"at": number(result.at), "at_unit": result.at_unit}
     return {
         "device": result.device,
         "run": Path(result.run).name,
         "quantity": result.quantity,
         **place,
-        "value": _number(result.value),
-        "low": _number(result.low),
-        "high": _number(result.high),
+        "value": number(result.value),
+        "low": number(result.low),
+        "high": number(result.high),
         "unit": result.unit,
         "N": result.n,
         "method": result.method,
     }
 
 
-def _plain(estimate: Estimate) -> dict[str, float | None]:
-    return {"value": _number(estimate.value), "low": _number(estimate.low), "high": _number(estimate.high)}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def known_state(entry: dict[str, Any], states: set[str]) -> bool:
+    """Whether a resistance belongs to a state with an activation, not to a conditioning in between."""
+    return any(entry["state"] == state or entry["state"].startswith(f"{state}, ") for state in states)

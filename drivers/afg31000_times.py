@@ -7,7 +7,7 @@ prepared, and whether the output is on.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 #: s until an output that was switched on has settled, for *OPC? answers before (sec. 16, 7)
 SETTLING = 1.0
@@ -42,7 +42,7 @@ class AFG31000Times:
     @property
     def state(self) -> Hashable:
         """What the times of further calls depend on."""
-        return tuple((name, astuple(output)) for name, output in self._outputs.items())
+        return tuple((name, o.on, o.pulse, o.waveform) for name, o in self._outputs.items())
 
     def isolate(self, channel: str) -> float:
         """The output switched off."""

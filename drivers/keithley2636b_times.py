@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -55,7 +55,7 @@ class Keithley2636BTimes:
     @property
     def state(self) -> Hashable:
         """What the times of further calls depend on."""
-        return self._script_loaded, tuple(astuple(channel) for channel in self._channels.values())
+        return self._script_loaded, tuple((c.on, c.setup, c.range) for c in self._channels.values())
 
     def line(self) -> float:
         """A digital line set and read back."""

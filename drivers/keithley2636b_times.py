@@ -30,12 +30,17 @@ RANGE_DOWN = 0.9
 _LOWEST_VOLTS = 0.2
 _VOLTAGE_RANGES = (0.2, 2.0, 20.0, 200.0)
 _RANGES = tuple(sorted(SETTLING))
+#: compliance, range, NPLC, delay, lowest range
+Setup = tuple[float, float | None, float, float | None, float | None]
 
 
 @dataclass
 class _Channel:
+    """``closed``: the output relay, which is closed while an output is off until high impedance is asked for."""
+
     on: bool = False
-    setup: Hashable = None
+    closed: bool = True
+    setup: Setup | None = None
     range: float = INITIAL_RANGE
 
 
@@ -55,7 +60,7 @@ class Keithley2636BTimes:
     @property
     def state(self) -> Hashable:
         """What the times of further calls depend on."""
-        return self._script_loaded, tuple((c.on, c.setup, c.range) for c in self._channels.values())
+        return self._script_loaded, tuple((c.on, c.closed, c.setup, c.range) for c in self._channels.values())
 
     def line(self) -> float:
         """A digital line set and read back."""
@@ -63,7 +68,8 @@ class Keithley2636BTimes:
 
     def isolate(self, channel: str) -> float:
         """``high_impedance``: a relay that moves is waited for by the instrument, and by the driver in any case."""
-        moves, self._channels[channel].on = self._channels[channel].on, False
+        at = self._channels[channel]
+        moves, at.on, at.closed = at.closed, False, False
         return ANSWER + self.relay_time * (2 if moves else 1)
 
     def hold(self, channel: str, level: float, compliance: float) -> float:
@@ -101,14 +107,21 @@ class Keithley2636BTimes:
         )
         return taken + _source_ranges(levels) + AUTOZERO * conversion + points + ANSWER
 
-    def _configure(self, channel: str, setup: tuple[float | None, ...]) -> float:
-        """Only what changes is sent."""
-        changed, self._channels[channel].setup = self._channels[channel].setup != setup, setup
-        return ANSWER if changed else 0.0
+    def _configure(self, channel: str, setup: Setup) -> float:
+        """Only what changes is sent. At first an output that is off goes to high impedance, and autozero is set."""
+        at = self._channels[channel]
+        taken = ANSWER if at.setup != setup else 0.0
+        if at.setup is None:
+            taken += AUTOZERO * setup[2] / self.line_frequency
+        if at.closed and not at.on:
+            taken += self.relay_time
+            at.closed = False
+        at.setup = setup
+        return taken
 
     def _switch_on(self, channel: str) -> float:
         """The instrument waits for the relay, then the driver does."""
-        self._channels[channel].on = True
+        self._channels[channel].on = self._channels[channel].closed = True
         return 2 * self.relay_time
 
 

@@ -19,13 +19,14 @@ from labctl.bench.opening import OpenBench
 from labctl.execution.acting import Aborted, Acting, Found, rows_of
 from labctl.execution.events import Event, Intent, StopRun
 from labctl.execution.memory import Memory
-from labctl.execution.orders import Halving, order
+from labctl.execution.orders import order
 from labctl.execution.past import Again, NoPast, Past
 from labctl.execution.place import Place
 from labctl.execution.shapes import columns, outside
 from labctl.execution.switching import AskOperator, Switching
 from labctl.numerics import spike_ratio
 from labctl.plan import operations as o
+from labctl.plan.halving import Halving
 from labctl.plan.plan import Plan
 from labctl.plan.text import words
 from labctl.protocol.values import Quantity, fill_in

@@ -57,6 +57,9 @@ class PlainTimes:
         settling = self._settling if delay is None else delay
         return self._switch + len(levels) * (dwell + settling + nplc / self.line_frequency + self._reading)
 
+    def record(self, duration: float) -> float:
+        return self._switch + duration
+
     def bias(self, channel: str, level: float, duration: float, *, ramp: float, **limits: Any) -> float:
         return self._switch + duration + 2 * ramp
 

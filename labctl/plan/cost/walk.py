@@ -11,6 +11,7 @@ from labctl.plan import operations as o
 from labctl.plan.cost.steps import STEPS, matters
 from labctl.plan.cost.tally import ONCE, Tally, Times, often
 from labctl.plan.cost.times import times_of
+from labctl.plan.halving import Halving
 from labctl.plan.sources import Sources
 
 #: passes of a body that are walked at most, over all loops around it; longer loops are walked in groups of values
@@ -119,16 +120,32 @@ def for_each(walk: Walk, op: o.ForEach, tally: Tally) -> None:
 
 
 def until(walk: Walk, op: o.Until, tally: Tally) -> None:
-    """Once at least, as often as it may at most, at the middle of what it varies.
+    """Once at least, as often as it may at most.
 
     Every order of magnitude between is as likely: the expected number is the mean of that, in whole passes.
     """
-    for name, ends in op.ranges().items():
-        walk.variables[name] = sum(ends) / 2
     expected = 1 if op.at_most <= 1 else round((op.at_most - 1) / math.log(op.at_most))
-    walk.repeated(op.body, (1, expected, op.at_most), tally)
-    for name in op.ranges():
-        del walk.variables[name]
+    if op.search is None:
+        walk.repeated(op.body, (1, expected, op.at_most), tally)
+        return
+    ways = [_way(walk, op, op.search, distance) for distance in (1.0, -1.0)]
+    longest = max(ways, key=lambda way: sum(one.duration[2] for one in way))
+    for way in ways:
+        for turn, one in enumerate(way):
+            first = float(way is ways[0] and turn == 0)  # of all searches the same
+            tally.merge(one, (first, (turn < expected) / len(ways), float(way is longest)))
+
+
+def _way(walk: Walk, op: o.Until, search: o.Search, distance: float) -> list[Tally]:
+    """Every pass of a search that always finds itself on the same side of its target."""
+    halving = Halving(search)
+    found = []
+    for _ in range(op.at_most):
+        walk.variables[search.name] = halving.value
+        found.append(walk.block(op.body))
+        halving.move(distance)
+    del walk.variables[search.name]
+    return found
 
 
 def allowed(walk: Walk, op: o.Allowed, tally: Tally) -> None:

@@ -1,7 +1,7 @@
 """Wall times of the AAB bench end to end: bias of 90 s, conditioning map, train of 1e6 pulses (aims 1, 60, 5 s).
 
     python benchmarks/aab_bench.py            # the three times, and dI0 of the map beside the model's
-    python benchmarks/aab_bench.py --devices  # spread of forty devices: first peak and delta of one pulse
+    python benchmarks/aab_bench.py --devices 160  # spread of devices: first peak and delta of one pulse
 
 Each runs a protocol as ``labctl run`` does, run file included, in this process; imports are done before.
 """
@@ -17,6 +17,9 @@ import numpy as np
 
 from labctl import api, load_run
 from labctl.testing import bench_file
+from sim_backend.devices.aab import AabParameters, spread
+from sim_backend.devices.aab.conduction import branch_current
+from sim_backend.draws import Draws
 
 HEAD = "protocol: 1\ntitle: benchmark\nbench: aab\nsteps:\n"
 BIAS = HEAD + "  - bias: {at: gate, level: 40 V, for: 90 s, ramp: 100 V/s, grounded: [source, drain]}\n"
@@ -92,24 +95,40 @@ def compare(path: Path) -> None:
     )
 
 
-def devices(folder: Path) -> None:
+def devices(folder: Path, number: int) -> None:
+    """Row 17: measured figures of ``number`` specimens, and the first peak that the model itself gives each of them."""
     deltas, peaks = [], []
-    for specimen in range(1, 41):
+    for specimen in range(1, number + 1):
         bench = bench_file(folder, "aab", simulation={"parameters": {"specimen": specimen}})
         path, *_ = timed(folder, "aab/paper_sequence", bench, count="1")
         results = api.analyze(path)
         deltas.append([r.value * 1e9 for r in results if r.quantity == "delta_base_current"])
         peaks += [r.value for r in results if r.quantity == "peak_voltage" and r.state == "pristine, forward"]
-    for name, values in (
-        ("peak (V)", peaks),
-        *zip(("pristine (nA)", "conditioned (nA)"), np.transpose(deltas), strict=True),
-    ):
-        print(f"{name:18} mean {np.mean(values):.3f}, sd {np.std(values, ddof=1):.3f} of {len(values)} devices")
+    model = [model_peak(specimen) for specimen in range(1, number + 1)]
+    columns = [*zip(("pristine (nA)", "conditioned (nA)"), np.transpose(deltas), strict=True)]
+    for name, values in (("peak (V)", peaks), ("the model's (V)", model), *columns):
+        sd = np.std(values, ddof=1)
+        print(
+            f"{name:18} mean {np.mean(values):.3f}, sd {sd:.3f} +- {sd / np.sqrt(2 * number - 2):.3f}; "
+            f"of the first 40: {np.std(values[:40], ddof=1):.3f}"
+        )
+    away = np.subtract(peaks, model)
+    print(f"measured less model: mean {away.mean():.3f}, sd {away.std(ddof=1):.3f} V; {number} devices")
+
+
+def model_peak(specimen: int) -> float:
+    """Gate voltage (V) of the largest current at 2 V of a specimen of the bench's seed 1, by the closed form."""
+    gate = np.arange(-8.0, -2.0, 1e-3)
+    current = branch_current(spread(AabParameters(), Draws(1), specimen), gate, 2.0)
+    return float(gate[np.argmax(current)])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--devices", action="store_true")
+    parser.add_argument("--devices", type=int, metavar="N", help="instead: spread of N specimens")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        (devices if options.devices else wall_times)(Path(name))
+        if options.devices:
+            devices(Path(name), options.devices)
+        else:
+            wall_times(Path(name))

@@ -186,6 +186,38 @@ def test_row_11_other_intensities(level: float, end: float | None, of_peak: floa
         assert currents[-1] == pytest.approx(end, abs=0.01)
 
 
+def bandlimited(level: float, edge: float, tau: float, pieces: int = 100) -> list[tuple[float, float, float]]:
+    """One period of a triangle and as long a pause behind a one-pole output, in its steady state."""
+    times = np.arange(2 * pieces + 1) * 4 * edge / pieces
+    source = np.interp(times % (4 * edge), [0.0, edge, 2 * edge, 4 * edge], [0.0, level, 0.0, 0.0])
+    step, node = times[1], np.zeros(times.size)
+    for k in range(2 * pieces):
+        lag = (source[k + 1] - source[k]) / step * tau
+        node[k + 1] = source[k + 1] - lag + (node[k] - source[k] + lag) * np.exp(-step / tau)
+    period = node[pieces:]
+    return [(step, float(period[k]), float(period[k + 1])) for k in range(pieces)]
+
+
+@pytest.mark.parametrize(
+    ("level", "edge", "at", "of_peak"),
+    [
+        (-10, 50e-9, 118e-6, 0.587),
+        (-9, 50e-9, 148e-6, 0.733),
+        (-10, 250e-9, 115e-6, 0.559),
+        (-9, 250e-9, 145e-6, 0.706),
+    ],
+)
+def test_rows_10_and_11_behind_the_bandwidth_of_the_output(
+    level: float, edge: float, at: float, of_peak: float
+) -> None:
+    """F28, 5 ns: what an ideal triangle does (0.553 and 0.701 of the peak) comes back with slower edges."""
+    pieces = bandlimited(level, edge, 5e-9)
+    count = round(800e-6 / (4 * edge))
+    current = AabTransistor().run(pieces, count).channel_current(np.arange(count), np.array([4 * edge]), VDS)[:, 0]
+    assert (current.argmax() + 1) * 4 * edge == pytest.approx(at, abs=2e-6)
+    assert current[-1] / current.max() == pytest.approx(of_peak, abs=0.004)
+
+
 def test_row_12_cyclic_after_90_s_conditioning() -> None:
     device = conditioned(90.0)
     assert device.deep == pytest.approx(3.53, abs=0.01)

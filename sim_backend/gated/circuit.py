@@ -38,6 +38,7 @@ class GatedCircuit:
         self.extremes = {name: Extremes() for name in self.terminals}
         self._recent = {name: Extremes() for name in self.terminals}
         self._nodes = Nodes(device)
+        self._noted: tuple[float, ...] = ()  # voltages that the extremes have seen last
         self._recordings: list[Recording] = []
         self._time = clock.now
 
@@ -104,6 +105,7 @@ class GatedCircuit:
 
     def changed(self) -> None:
         """A port or the wiring has changed (after ``settle``)."""
+        self._nodes.forget_supplies()
         self._track()
 
     def ahead(self, start: float) -> float:
@@ -142,6 +144,7 @@ class GatedCircuit:
         self.settle()
         taken = {name: max(seen.lowest, seen.highest, key=abs) for name, seen in self._recent.items()}
         self._recent = {name: Extremes() for name in self.terminals}
+        self._noted = ()
         self._note()
         return taken
 
@@ -201,12 +204,21 @@ class GatedCircuit:
                 step = min(left, self._nodes.relax(left))
                 here = start + (end - start) * (1.0 - left / seconds)
                 there = start + (end - start) * (1.0 - (left - step) / seconds)
-                nodes = {name: Edges(np.array([v]), np.array([v])) for name, v in self._nodes.voltage.items()}
-                nodes["gate"] = Edges(np.array([here]), np.array([there]))
-                self._through(np.array([step]), nodes, 1)
+                self._pass(step, here, there)
                 self._nodes.voltage["gate"] = there
                 left -= step if step < left else left
             self._note()
+
+    def _pass(self, seconds: float, start: float, end: float) -> None:
+        """One straight piece of the gate (V against common), the other nodes as they are."""
+        if self._recordings:
+            nodes = {name: Edges(np.array([v]), np.array([v])) for name, v in self._nodes.voltage.items()}
+            nodes["gate"] = Edges(np.array([start]), np.array([end]))
+            self._through(np.array([seconds]), nodes, 1)
+            return
+        source = self._nodes.voltage["source"]
+        self._time += seconds
+        self.device.ramp(seconds, start - source, end - source)
 
     def _through(self, durations: NDArray[np.float64], nodes: Mapping[str, Edges], count: int) -> None:
         gate, source = nodes["gate"], nodes["source"]
@@ -240,8 +252,11 @@ class GatedCircuit:
         return self.terminal_of(port) if port.connected else None
 
     def _note(self) -> None:
-        for terminal, v in self._nodes.voltage.items():
-            self._include(terminal, v)
+        voltages = tuple(self._nodes.voltage.values())
+        if voltages != self._noted:
+            self._noted = voltages
+            for terminal, v in self._nodes.voltage.items():
+                self._include(terminal, v)
 
     def _include(self, terminal: str, v: float) -> None:
         for seen in (self.extremes[terminal], self._recent[terminal]):

@@ -56,11 +56,25 @@ class Nodes:
         self.voltage = dict.fromkeys(device.terminals, 0.0)
         self.cables: dict[str, list[Cable]] = {name: [] for name in device.terminals}
         self.grounded: set[str] = set()
+        self._supplies: dict[str, _Supply] = {}
+
+    def forget_supplies(self) -> None:
+        """A port or the wiring has changed."""
+        self._supplies.clear()
 
     def ports_on(self, terminal: str) -> list[GatedPort]:
         return [cable.port for cable in self.cables[terminal] if cable.port.connected]
 
     def _supply(self, terminal: str) -> _Supply:
+        """What drives a node now; remembered while nothing plays on it."""
+        known = self._supplies.get(terminal)
+        if known is None:
+            known = self._present_supply(terminal)
+            if all(port.still for port in self.ports_on(terminal)):
+                self._supplies[terminal] = known
+        return known
+
+    def _present_supply(self, terminal: str) -> _Supply:
         if terminal in self.grounded:
             return _Supply(0.0, inf)
         cables = [cable for cable in self.cables[terminal] if cable.port.connected]
@@ -84,7 +98,7 @@ class Nodes:
         capacitance = self._capacitance(terminal)
         if capacitance * abs(emf - self.voltage[terminal]) > limit * _AT_ONCE:
             return True
-        return abs(self._device_current(terminal, emf)) > limit
+        return self._exceeds(terminal, emf, limit)
 
     def _capacitance(self, terminal: str) -> float:
         p = self.device.parameters
@@ -109,7 +123,13 @@ class Nodes:
         if supply.emf is None or supply.limit == inf:
             return False
         v = self.voltage[terminal]
-        return abs(supply.emf - v) > _SETTLED or abs(self._device_current(terminal, v)) > supply.limit
+        return abs(supply.emf - v) > _SETTLED or self._exceeds(terminal, v, supply.limit)
+
+    def _exceeds(self, terminal: str, voltage: float, limit: float) -> bool:
+        """Whether the device draws more than ``limit`` (A) from a terminal at ``voltage``; mostly its bound tells."""
+        if terminal == "drain" and self.device.most_channel_current(voltage - self.voltage["source"]) <= limit:
+            return False
+        return abs(self._device_current(terminal, voltage)) > limit
 
     def _injected(self, terminal: str) -> float:
         """Current (A) that a source at its limit pushes into its node; 0 for a floating one."""

@@ -43,6 +43,11 @@ class GatedPort:
         """EMF (V) now; at a jump the one after it."""
         return self.cursor.level() if self.cursor else self._emf
 
+    @property
+    def still(self) -> bool:
+        """Whether the EMF stays as it is until the port is told something."""
+        return self.cursor is None or self.cursor.finished
+
     def drive(self, emf: float, resistance: float, limit: float = inf, limit_delay: float = 0.0) -> None:
         """Constant EMF behind ``resistance`` from now on, abs(current) <= ``limit``; replaces what was playing.
 

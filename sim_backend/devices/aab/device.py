@@ -203,6 +203,11 @@ class AabTransistor:
             self._solved = (point, float(channel_current(self.parameters, *point)))
         return self._solved[1]
 
+    def most_channel_current(self, vds: float) -> float:
+        """What the channel cannot exceed (A) at ``vds`` (V), whatever its gate: contacts, junction and shunt alone."""
+        p = self.parameters
+        return abs(vds) * (1.0 / p.r_contact + p.g_shunt) + p.i_s
+
     @property
     def gate_resistance(self) -> float:
         """Gate to source (ohm)."""

@@ -8,6 +8,7 @@ Moebius map (up: E + s, down: E/(1 + s E)), and powers of both are known. Scalar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,8 @@ def _sinhc(h: Real) -> Real:
 
 def doses(p: AabParameters, ramp: Ramp, into: Real | None = None) -> Doses:
     """Doses of a ramp of one sign, or of its beginnings that last ``into`` (s)."""
+    if into is None and ramp.start == ramp.end:
+        return _held(p, ramp.duration, ramp.start)
     t: Real = ramp.duration if into is None else into
     start = abs(ramp.start)
     end = start + (abs(ramp.end) - start) * (t / ramp.duration)
@@ -68,6 +71,20 @@ def doses(p: AabParameters, ramp: Ramp, into: Real | None = None) -> Doses:
     return Doses(t, capture, release, growth if positive else nothing, growth if negative else nothing, oxide)
 
 
+def _held(p: AabParameters, t: float, level: float) -> Doses:
+    """Doses of a constant voltage (V) for ``t`` (s): what ``doses`` gives for a ramp that does not rise."""
+    v = abs(level)
+    capture, release = 0.0, t / p.tau_x if v <= p.rest_window else 0.0
+    if level > 0.0:
+        capture = p.capture_rate / np.sinh(10.0 / p.capture_scale) * t * np.sinh(v / p.capture_scale)
+    elif level < 0.0:
+        full = np.sinh(10.0 / p.emission_scale)
+        release = release + p.emission_rate / full * t * np.sinh(v / p.emission_scale)
+    growth = np.log(t / p.t_deep) + (v - p.v_ref_deep) / p.v_scale_deep
+    oxide = t * np.exp((v - p.v_breakdown) / p.breakdown_scale)
+    return Doses(t, capture, release, growth if level > 0.0 else -inf, growth if level < 0.0 else -inf, oxide)
+
+
 def after_fast(d: Doses, x: Real) -> Real:
     """Trapped fraction after one ramp."""
     return (1.0 - (1.0 - x) * np.exp(-d.capture)) * np.exp(-d.release)
@@ -78,7 +95,7 @@ def after_deep(p: AabParameters, d: Doses, deep: Real) -> Real:
     c, half = p.c_deep, np.exp(-0.5 * d.duration / p.tau_deep)
     grown = c * np.logaddexp(deep * half / c, d.log_up)
     grown = -c * np.logaddexp(-grown / c, d.log_down)
-    return np.clip(grown, p.deep_min, p.deep_max) * half
+    return np.minimum(np.maximum(grown, p.deep_min), p.deep_max) * half
 
 
 class FastCycle:

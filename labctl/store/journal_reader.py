@@ -24,6 +24,7 @@ from labctl.store.errors import RunFileError
 from labctl.store.journal import HEAD, MAGIC, SIGN, Tag, checksum, unpack_block
 
 _NUMBER = struct.Struct("<q")
+_STRETCH = 16  # rows on end from which on a stretch is copied as a whole
 _TRACE_FIELD = 16  # place of a row's trace number: after event and wire
 _HEAD_FIELDS = np.dtype([("sign", "S2"), ("tag", "<u2"), ("length", "<u4"), ("crc", "<u4")])
 _WIRE_FIELDS = np.dtype([("number", "<i8"), ("time", "<f8"), ("instrument", "<u4"), ("direction", "<u4")])
@@ -166,9 +167,14 @@ class JournalReader:
         return np.frombuffer(rows, dtype=np.int64)[start:stop] if rows else np.empty(0, np.int64)
 
     def _take(self, places: npt.NDArray[np.int64], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """What stands at the places: the file seen as an array with one, overlapping, element per byte."""
+        """What stands at the places."""
         if not len(places):
             return np.empty(0, dtype)
+        breaks = np.flatnonzero(np.diff(places) != dtype.itemsize) + 1
+        if len(breaks) < len(places) // _STRETCH:  # recorded in blocks: rows one after the other
+            stretches = np.split(places, breaks)
+            return np.concatenate([np.frombuffer(self._map, dtype, len(s), int(s[0])) for s in stretches])
+        # The file seen as an array with one, overlapping, element per byte.
         overlapping = np.ndarray((len(self._map) - dtype.itemsize + 1,), dtype, buffer=self._map, strides=(1,))
         taken: npt.NDArray[Any] = overlapping[places]
         return taken
@@ -259,7 +265,7 @@ class JournalReader:
             (number,) = _NUMBER.unpack_from(payload)
             _put(self._wires, number, start, 0)
         elif 0 <= (kind := tag - Tag.ROWS) < len(sizes):
-            self._rows[kind].extend(range(start, stop, sizes[kind]))
+            self._rows[kind].frombytes(np.arange(start, stop, sizes[kind]).tobytes())
         elif tag == Tag.STRING:
             _put(self.strings, int.from_bytes(payload[:4], "little"), payload[4:].decode(), c.LOST_TEXT)
         elif tag == Tag.TRACE_LAYOUT:

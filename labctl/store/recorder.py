@@ -143,16 +143,22 @@ class Recorder:
             self._log_held()
         self._begin()
         first = self._events
-        rows = np.empty(n, layout.dtype)
-        rows["event"] = np.arange(first, first + n)
+        given = {
+            name: self._encoded(layout.columns[name], columns.get(name, default)) for name, default in layout.defaults
+        }
+        parts = []
+        rows = np.empty(min(n, ROWS_PER_RECORD), layout.dtype)  # small enough for the processor's cache
         rows["wire"], rows["trace"] = self._wires, -1
-        for name, default in layout.defaults:
-            fill(rows, name, self._encoded(layout.columns[name], columns.get(name, default)), kind)
-        parts = [rows[i : i + ROWS_PER_RECORD].tobytes() for i in range(0, n, ROWS_PER_RECORD)]
-        self._write(*(record(Tag.ROWS + layout.index, part) for part in parts))
+        for start in range(0, n, ROWS_PER_RECORD):
+            part = rows[: n - start]
+            part["event"] = np.arange(first + start, first + start + len(part))
+            for name, values in given.items():
+                fill(part, name, values if np.ndim(values) == 0 else values[start : start + len(part)], kind)
+            parts.append(part.tobytes())
+        for packed in parts:
+            self._write(record(Tag.ROWS + layout.index, packed))
+            self._keep(layout.index, packed)
         self._events += n
-        for part in parts:
-            self._keep(layout.index, part)
         self._commit()
         return range(first, first + n)
 

@@ -18,7 +18,7 @@ COLUMNS = ("number", "time", "voltage", "resistance")
 
 @dataclass(frozen=True)
 class Peer:
-    """rows: (folder, rows, pause after each in s, tell); blocks: (folder, rows, rows per block); found: rows on disk."""
+    """rows: (folder, rows, pause after each, tell); blocks: (folder, rows, rows per block); found: rows on disk."""
 
     rows: Callable[[Path, int, float, Tell], None]
     blocks: Callable[[Path, int, int], None]

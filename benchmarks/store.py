@@ -1,17 +1,25 @@
-"""What recording costs: ways to have an event on disk, journal to run file, run file to tables.
+"""What recording costs, beside others: events one by one and in blocks, journal to run file, run file to tables, bytes.
 
-    python benchmarks/store.py [rows]
+    python benchmarks/store.py [ways] [peers] [blocks] [size] [reading] [--rows 500000]
+
+ways     one event on disk, by several mechanisms
+peers    the same four numbers by labctl, PyMeasure, QCoDeS and h5py at their defaults, one by one and in blocks
+blocks   labctl's own steps with rows of 22 columns
+size     a run file beside the values that are in it: an H3 run, and a long run without messages
+reading  opening and closing files
 
 The figures in docs/run_file.md come from here. Files go to the folder of temporary files: TMPDIR chooses the disk.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -26,6 +34,7 @@ ROW = {
     "set_low": 0.0, "reported_high": 1.9, "reported_low": 0.0, "true_extreme": 1.9, "flags": 0,
 }  # fmt: skip
 TABLES = event_tables({"field": "V/m"})
+BLOCK = 10_000  # rows
 RECORD = np.dtype([(n, "S8" if c.dtype == "str" else c.stored) for n, c in TABLES["pulse"].items()])
 
 
@@ -126,27 +135,106 @@ def ways(folder: Path) -> None:
         print(f"{name:58}{way(folder, n) / n * 1e6:9.1f}")
 
 
+def idle_cpu(work: Callable[[], object]) -> float:
+    """CPU seconds of this process and its threads: waiting costs nothing."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def peers(folder: Path, rows: int) -> None:
+    """Opening and closing the file count; imports do not."""
+    from peers import PEERS, nothing
+
+    def quiet(work: Callable[[], object]) -> Callable[[], None]:
+        def silent() -> None:
+            with contextlib.redirect_stdout(None):
+                work()
+
+        return silent
+
+    def place(name: str) -> Path:
+        made = folder / f"peer {name}"
+        made.mkdir()
+        return made
+
+    paced, loop = 5_000, idle_cpu(lambda: nothing(folder, 5_000, 1e-3, void))
+    print(
+        f"\n{'four numbers':20}{'us/event':>10}{'us of CPU/event':>17}{'the same at 1 kHz':>19}{'rows/s in blocks':>18}"
+    )
+    slow_ones = {"PyMeasure CSV": (5_000, 50_000), "QCoDeS SQLite": (5_000, 50_000), "h5py": (2_000, rows)}
+    for name, peer in PEERS.items():
+        single, many = slow_ones.get(name, (50_000, rows))
+        quiet(partial(peer.rows, place(f"{name} warm"), 1, 0.0, void))()
+        cpu = time.process_time()
+        wall = seconds(quiet(partial(peer.rows, place(f"{name} single"), single, 0.0, void)))
+        cpu = time.process_time() - cpu
+        slow = idle_cpu(quiet(partial(peer.rows, place(f"{name} paced"), paced, 1e-3, void))) - loop
+        block = seconds(quiet(partial(peer.blocks, place(f"{name} blocks"), many, BLOCK)))
+        each = (wall / single, cpu / single, slow / paced)
+        print(f"{name:20}{''.join(f'{took * 1e6:19.1f}' for took in each)}{many / block:19.0f}", flush=True)
+
+
+def void(_: object) -> None:
+    return None
+
+
 def blocks(folder: Path, n: int) -> None:
-    """``n`` rows of 23 columns: written as blocks and one by one, to a run file, and read again."""
+    """``n`` rows of 22 columns: written in blocks and one by one, to a run file, and read again."""
+    n -= n % BLOCK
     title = f"{n} rows of {len(TABLES['pulse']) + 3} columns"
-    print(f"\n{title:58}{'rows/s':>12}")
+    print(f"\n{title:58}{'rows/s':>12}{'per CPU second':>16}")
     rng = np.random.default_rng(1)
-    columns = {name: value if isinstance(value, str | int) else rng.random(n) for name, value in ROW.items()}
+    columns = {name: value if isinstance(value, str | int) else rng.random(BLOCK) for name, value in ROW.items()}
     recorder = Recorder.create(folder / "blocks.h5", Header(protocol=""), TABLES)
-    rates = {"in blocks (extend) to the journal": seconds(lambda: recorder.extend("pulse", columns))}
-    rates["in blocks: journal to run file"] = seconds(lambda: recorder.finish("complete"))
     single = Recorder.create(folder / "single.h5", Header(protocol=""), TABLES)
-    rates["one by one (append) to the journal"] = seconds(lambda: [single.append("pulse", ROW) for _ in range(n)])
-    rates["one by one: journal to run file"] = seconds(lambda: single.finish("complete"))
     path = folder / "blocks.h5"
     import pandas  # noqa: F401  its import is not part of reading
 
-    rates["verify"] = seconds(lambda: verify(path))
-    rates["load_run(...).events"] = seconds(lambda: load_run(path).events)
-    for name, took in rates.items():
-        print(f"{name:58}{n / took:12.0f}")
-    raw = sum(np.dtype(column.stored).itemsize for column in TABLES["pulse"].values()) + 24
-    print(f"{f'bytes per row in the run file ({raw} as packed values)':58}{os.path.getsize(path) / n:12.1f}")
+    steps: dict[str, Callable[[], object]] = {
+        f"in blocks of {BLOCK} (extend) to the journal: acknowledged": lambda: [
+            recorder.extend("pulse", columns) for _ in range(n // BLOCK)
+        ],
+        "in blocks: journal to run file": lambda: recorder.finish("complete"),
+        "one by one (append) to the journal": lambda: [single.append("pulse", ROW) for _ in range(n)],
+        "one by one: journal to run file": lambda: single.finish("complete"),
+        "verify": lambda: verify(path),
+        "load_run(...).events": lambda: load_run(path).events,
+    }
+    for name, step in steps.items():
+        cpu = time.process_time()
+        took = seconds(step)
+        cpu = time.process_time() - cpu
+        print(f"{name:58}{n / took:12.0f}{n / cpu:16.0f}", flush=True)
+
+
+def size(folder: Path, n: int) -> None:
+    """Bytes of run files beside those of the values in them: rows as the tables have them, traces, messages."""
+    from labctl import api
+
+    n -= n % BLOCK
+    rng = np.random.default_rng(1)
+    columns = {name: value if isinstance(value, str | int) else rng.random(BLOCK) for name, value in ROW.items()}
+    with Recorder.create(folder / "long.h5", Header(protocol=""), TABLES) as recorder:
+        for _ in range(n // BLOCK):
+            recorder.extend("pulse", columns)
+        recorder.finish("complete")
+    files = {f"{n} rows in blocks": folder / "long.h5"}
+    for name in ("hnno/spiking_probability", "hnno/resistance_read", "aab/pulse_train"):
+        files[name] = api.run(api.prepare(name), out=folder / "size").path
+    heads = ("rows", "traces", "messages", "file", "no messages", "its ratio", "whole ratio")
+    print(f"\n{'kB':28}{''.join(f'{head:>12}' for head in heads)}")
+    for name, path in files.items():
+        with load_run(path).content() as content, h5py.File(path, locking=False) as file:
+            layouts = content.identity.layouts
+            rows = sum(content.rows(k.index, 0, content.count(k.index)).nbytes for k in layouts)
+            traces = sum(len(content.trace(i)) for i in range(content.counts.traces))
+            messages = sum(len(content.wire(i)) for i in range(content.counts.wires))
+            log = sum(item.id.get_storage_size() for item in file["entry/wire"].values())
+        whole, without = os.path.getsize(path), os.path.getsize(path) - log
+        kilobytes = (f"{part / 1e3:12.1f}" for part in (rows, traces, messages, whole, without))
+        ratios = f"{without / (rows + traces):12.2f}{whole / (rows + traces + messages):12.2f}"
+        print(f"{name:28}{''.join(kilobytes)}{ratios}", flush=True)
 
 
 def reading(folder: Path) -> None:
@@ -170,11 +258,22 @@ def reading(folder: Path) -> None:
 
 
 def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
-    with tempfile.TemporaryDirectory() as folder:
-        ways(Path(folder))
-        blocks(Path(folder), rows)
-        reading(Path(folder))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["ways", "peers", "blocks", "size", "reading"])
+    parser.add_argument("--rows", type=int, default=500_000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "ways" in given.parts:
+            ways(folder)
+        if "peers" in given.parts:
+            peers(folder, given.rows)
+        if "blocks" in given.parts:
+            blocks(folder, given.rows)
+        if "size" in given.parts:
+            size(folder, given.rows)
+        if "reading" in given.parts:
+            reading(folder)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: version of the protocol language whose ``analyze`` entries are understood here
+LANGUAGE = 1
+
+
 class Run(Protocol):
     """A run file as ``labctl.load_run`` gives it."""
 
@@ -66,7 +70,16 @@ def resolved(run: Run) -> Mapping[str, Any]:
 
 
 def requests_of(run: Run) -> list[dict[str, Any]]:
-    """The protocol's ``analyze`` entries; quantities come as their SI numbers."""
+    """The protocol's ``analyze`` entries; quantities come as their SI numbers.
+
+    Raises ``AnalysisError`` if the protocol is of another version of the language: its words may mean something else.
+    """
+    version = resolved(run).get("protocol", LANGUAGE)
+    if version != LANGUAGE:
+        raise AnalysisError(
+            f"{run_name(run)}: its protocol is of version {version} of the language, known here is {LANGUAGE}",
+            "analyse it with the labctl that made it; labctl export gives its tables",
+        )
     return [{key: _number(value) for key, value in entry.items()} for entry in resolved(run).get("analyze", ())]
 
 

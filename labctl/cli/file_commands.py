@@ -71,7 +71,8 @@ def verify(run_file: RunArgument, json_: JsonOption = False) -> None:
         for finding in found.findings:
             print(f"{finding.place}: {finding.problem}")
         if found.ok:
-            print(f"{run_file}: intact")
+            unfinished = found.path.suffix == ".journal"
+            print(f"{run_file}: intact{', but not finished: labctl repair makes its run file' if unfinished else ''}")
     if not found.ok:
         fail(
             f"{run_file}: damaged in {len(found.findings)} place(s)",

@@ -15,7 +15,7 @@ from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, requests_of, run_name
 from labctl.report import device_figures, panels, transistor_figures
 from labctl.report.sources import Family, families
-from labctl.report.style import styled
+from labctl.report.style import save, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,15 +67,14 @@ def _of_family(run: Run, family: Family) -> Iterable[tuple[str, Figure | None]]:
 def save_figures(
     run: Run, results: Sequence[Result], folder: str | Path, formats: Sequence[str] = ("png", "pdf")
 ) -> list[Path]:
-    """Write the figures of a run to ``folder`` as ``<run>_<figure>.<format>``; returns the paths."""
+    """Write the figures of a run to ``folder`` as ``<run>_<figure>.<format>``; returns the paths. StorageError."""
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(run_name(run)).stem) or "run"
     written = []
     with styled():
         for name, figure in figures_for(run, results).items():
             for suffix in formats:
                 path = target / f"{stem}_{name}.{suffix}"
-                figure.savefig(path)
+                save(figure, path)
                 written.append(path)
     return written

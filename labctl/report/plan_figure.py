@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.plan import operations as o
 from labctl.plan.plan import Plan
 from labctl.plan.text import quantity
+from labctl.report.style import save
 
 if TYPE_CHECKING:
     from labctl.bench.description import BenchDescription
@@ -132,5 +133,5 @@ def draw_terminal(axis: Any, slots: Slots, terminal: str, bench: BenchDescriptio
 
 
 def save_plan_figure(plan: Plan, bench: BenchDescription, path: Path) -> None:
-    """Write the figure; the ending of ``path`` says the format."""
-    plan_figure(plan, bench).savefig(path, dpi=150)
+    """Write the figure; the ending of ``path`` says the format. StorageError, ExportError."""
+    save(plan_figure(plan, bench), path, dpi=150)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -97,6 +98,20 @@ def field_axis(axes: Axes, length: float | None, side: Literal["top", "right"] =
     else:
         axes.secondary_yaxis("right", functions=(to_field, to_voltage)).set_ylabel("field (V/µm)")
         axes.spines["right"].set_visible(True)
+
+
+def save(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure; the ending of ``path`` says the format. StorageError; ExportError for an unknown format."""
+    from labctl.store.errors import ExportError, storage_error
+
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix.lstrip(".").lower() not in known:
+        raise ExportError(f"{path}: figures are not written as {path.suffix!r}", f"choose {', '.join(sorted(known))}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, **options)
+    except OSError as error:
+        raise storage_error(error, path, "writing the figure") from error
 
 
 def outside_legend(axes: Axes, **options: Any) -> None:

@@ -20,6 +20,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "title": meta["title"],
         "status": meta["status"],
         "reason": meta["reason"],
+        **({"torn": meta["torn"]} if meta["torn"] else {}),
         "simulated": meta["simulated"],
         "started": meta["started"],
         "finished": meta["finished"],
@@ -66,7 +67,9 @@ def _predicted(cost: Mapping[str, Any]) -> dict[str, Any]:
 def results_table(run: Run, results: Sequence[Result]) -> list[str]:
     """What was run on what, and its results."""
     mark = "SIMULATED  " if run.meta["simulated"] else ""
-    return [f"{mark}{run.meta['title']}  ({run.meta['device']})", "", *result_lines(results)]
+    meta = run.meta
+    end = [] if meta["status"] == "complete" else [f"not complete: {meta['status']}: {meta['reason'] or 'no reason'}"]
+    return [f"{mark}{meta['title']}  ({meta['device']})", *end, "", *result_lines(results)]
 
 
 def result_lines(results: Sequence[Result]) -> list[str]:
@@ -99,7 +102,8 @@ def _row(result: Result, common: float | None) -> tuple[str, ...]:
             interval += " (bounds)"
         elif common is None:
             interval += f" {result.confidence:.0%}"
-    count = f"{round(result.value * result.n)}/{result.n}" if result.quantity == "probability" else str(result.n)
+    counted = result.quantity == "probability" and math.isfinite(result.value)
+    count = f"{round(result.value * result.n)}/{result.n}" if counted else str(result.n)
     return result.quantity, result.state, abscissa(result), text.value, text.unit, interval, count
 
 

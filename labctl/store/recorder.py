@@ -222,8 +222,7 @@ class Recorder:
             self._writer.sync()
             convert(self.journal, self.path)
         except OSError as error:
-            then = f"; {self._safe()}. Then: labctl repair {self.journal}"
-            raise storage_error(error, self.path, "making the run file", then) from error
+            raise storage_error(error, self.path, "making the run file", self._safe()) from error
         self._writer.remove()
         return self.path
 
@@ -420,7 +419,8 @@ class Recorder:
         self._commit()
 
     def _failed(self, error: OSError) -> StorageError:
-        return storage_error(error, self.journal, f"writing event {self.events}", f"; {self._safe()}")
+        return storage_error(error, self.journal, f"writing event {self.events}", self._safe())
 
     def _safe(self) -> str:
-        return f"all {self.events} acknowledged events are kept in {self.journal}"
+        kept = f"all {self.events} acknowledged events are kept in {self.journal}"
+        return f"; {kept}. If no run file was made of it: labctl repair {self.journal}"

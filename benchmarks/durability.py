@@ -10,7 +10,7 @@ kills   SIGKILL at random moments over whole runs of shipped protocols of both b
         intent when ``Recorder.intent`` has returned.
 peers   the same kills for the three others, a row per millisecond, acknowledged when their call has returned.
 
-What recording costs is in store.py.
+What recording costs is in store.py, what a changed byte does in flips.py.
 
 POSIX only (fork). The figures in docs/validation.md come from here.
 """

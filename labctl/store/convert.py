@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from labctl.store.pages import append_pages
 
 
 def convert(journal: Path, path: Path) -> None:
-    """Make the run file from a journal that ended well. Raises OSError; ``path`` is then not there."""
-    reader = JournalReader(journal)
+    """Make the run file from a journal that this process has written. Raises OSError; ``path`` is then not there."""
+    reader = JournalReader(journal, locked=True)
     try:
+        if reader.damage or reader.torn:
+            raise OSError(errno.EIO, f"{journal} does not hold what was written to it")
         write_run_file(reader, path, ())
     finally:
         reader.close()

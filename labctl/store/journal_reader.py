@@ -41,13 +41,17 @@ class Damage:
 class JournalReader:
     """Content of a journal (see :class:`labctl.store.content.Content`).
 
-    It stops cleanly at a torn tail, the mark of a write that was cut off: ``torn`` says so. Damage further up is listed
-    in ``damage``; whatever can be read around it is read.
+    It stops cleanly at a torn tail, the mark of a write that was cut off: ``torn`` says so. Damage, of records that are
+    as long as they should be, is listed in ``damage``; whatever can be read around it is read.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises RunFileError if this is no journal, or one without a header; OSError."""
+    def __init__(self, path: Path, locked: bool = False) -> None:
+        """Raises RunFileError if this is no journal, or one without a header; OSError.
+
+        locked: it is this process that keeps it from being written.
+        """
         self.path = path
+        self._locked = locked
         self.identity: c.Identity
         self.strings: list[str] = [""]
         self.trace_layouts: list[c.TraceLayout] = []
@@ -67,7 +71,7 @@ class JournalReader:
     def refresh(self) -> bool:
         """Read what was written since; True if there was something."""
         with self.path.open("rb") as file:
-            self.running = locking.is_held(file.fileno())
+            self.running = not self._locked and locking.is_held(file.fileno())
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.path.stat().st_size else b""
         before = self._end
         if not before:
@@ -80,6 +84,11 @@ class JournalReader:
         if isinstance(self._map, mmap.mmap):
             self._map.close()
             self._map = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes that have been read."""
+        return self._end
 
     @property
     def counts(self) -> c.Counts:
@@ -233,6 +242,8 @@ class JournalReader:
                         at = stop
                         continue
                 found = self._next_record(at)
+                if found < 0 and self._is_whole(at) and not self.running:
+                    found = size
                 if found < 0:
                     self.torn = f"{size - at} bytes at the end, from byte {at} on, are no complete record"
                     break
@@ -249,6 +260,11 @@ class JournalReader:
             if self._record(at):
                 return at
         return -1
+
+    def _is_whole(self, at: int) -> bool:
+        """Whether what is no valid record at ``at`` has the length of one: then it was not cut off, but damaged."""
+        start = at + HEAD.size
+        return start <= len(self._map) and start + HEAD.unpack_from(self._map, at)[2] == len(self._map)
 
     def _last_event(self, kind: int) -> int:
         n = self.count(kind)

@@ -66,10 +66,10 @@ def locate(path: Path) -> Path:
     return finished if finished.exists() and not path.exists() else path
 
 
-def open_journal(path: Path) -> JournalReader:
-    """The journal's reader. RunFileError."""
+def open_journal(path: Path, locked: bool = False) -> JournalReader:
+    """The journal's reader. RunFileError. locked: it is this process that keeps it from being written."""
     try:
-        return JournalReader(path)
+        return JournalReader(path, locked)
     except FileNotFoundError:
         raise RunFileError(f"{path}: there is no such file", "Check the path; labctl run prints it.") from None
     except OSError as error:

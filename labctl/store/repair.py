@@ -44,7 +44,7 @@ def repair(path: str | Path) -> Repaired:
     if not journal.exists():
         raise RunFileError(f"{path}: there is no such run file, nor a journal of it", "Check the path.")
     with _alone(journal):
-        reader = open_journal(journal)
+        reader = open_journal(journal, locked=True)
         try:
             repaired = _from_journal(reader, journal, final)
         finally:
@@ -79,7 +79,8 @@ def _from_journal(reader: JournalReader, journal: Path, final: Path) -> Repaired
     lost = lost_events(reader)
     if reader.damage:
         bad = sum(damage.stop - damage.start for damage in reader.damage)
-        words.append(f"{bad} damaged bytes, {len(lost)} events lost with them; the journal is kept")
+        tail = " and what the last record held" if reader.damage[-1].stop == reader.size else ""
+        words.append(f"{bad} damaged bytes, {len(lost)} events{tail} lost with them; the journal is kept")
     added = []
     if reader.history[-1].status == "running":
         added.append(Status(now(), "failed", events, f"{CUT_OFF}; repaired: {'; '.join(words[1:]) or 'nothing lost'}"))

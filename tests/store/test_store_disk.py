@@ -126,6 +126,17 @@ def test_hdf5_on_a_full_disk_ends_in_an_error_and_a_second_try_succeeds(tmp_path
     assert int(done.stdout.split()[1]) >= 5
 
 
+def test_a_disk_that_does_not_keep_what_was_written_is_found_at_the_end(short_run: Any) -> None:
+    short = short_run(2)
+    with short.recorder.journal.open("r+b") as file:
+        file.seek(short.sizes[1] - 3)
+        file.write(b"?")
+    with pytest.raises(StorageError, match="making the run file failed: Input/output error"):
+        short.recorder.finish("complete")
+    assert short.recorder.journal.exists()
+    assert not short.recorder.path.exists()
+
+
 def test_two_recorders_on_one_path_the_second_is_refused(short_run: Any) -> None:
     short = short_run(1)
     with pytest.raises(StorageError, match="another run is being written") as error:

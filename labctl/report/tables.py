@@ -20,7 +20,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "title": meta["title"],
         "status": meta["status"],
         "reason": meta["reason"],
-        **({"torn": meta["torn"]} if meta["torn"] else {}),
+        **({"torn": meta["torn"]} if meta.get("torn") else {}),
         "simulated": meta["simulated"],
         "started": meta["started"],
         "finished": meta["finished"],
@@ -68,7 +68,8 @@ def results_table(run: Run, results: Sequence[Result]) -> list[str]:
     """What was run on what, and its results."""
     mark = "SIMULATED  " if run.meta["simulated"] else ""
     meta = run.meta
-    end = [] if meta["status"] == "complete" else [f"not complete: {meta['status']}: {meta['reason'] or 'no reason'}"]
+    whole = meta.get("status", "complete") == "complete"
+    end = [] if whole else [f"not complete: {meta['status']}: {meta.get('reason') or 'no reason'}"]
     return [f"{mark}{meta['title']}  ({meta['device']})", *end, "", *result_lines(results)]
 
 

@@ -180,7 +180,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, finished=st.booleans())
 def test_any_run_is_copied_bit_for_bit(tmp_path_factory: Any, steps: list[tuple[str, Any]], finished: bool) -> None:
     folder = tmp_path_factory.mktemp("any")

@@ -13,7 +13,15 @@ from pymeasure.instruments import Instrument
 from pymeasure.instruments.validators import strict_discrete_set
 
 from drivers.afg31000_channel import AFG31000Channel
-from drivers.afg31000_models import BURST_CYCLES, LEVEL_GRID, RECORD_POINTS, SOURCE_RESISTANCE, model
+from drivers.afg31000_models import (
+    BURST_CYCLES,
+    FULL_SCALE,
+    LEVEL_DIGITS,
+    LEVEL_GRID,
+    RECORD_POINTS,
+    SOURCE_RESISTANCE,
+    model,
+)
 from drivers.afg31000_times import RELEASE, SETTLING, AFG31000Times
 from drivers.clock import Clock
 from drivers.errors import IdentityError, ReadBackError, SettingError
@@ -176,6 +184,7 @@ class AFG31000(ScpiInstrument):
                 "max_width": 999.99,
                 "width_grid": 1e-10,
                 "level_grid": LEVEL_GRID,
+                "level_digits": LEVEL_DIGITS,
                 "window": window,
                 "min_amplitude": limits.min_amplitude,
                 "min_period": 1 / limits.pulse_rate,
@@ -190,6 +199,8 @@ class AFG31000(ScpiInstrument):
             "arbitrary": {
                 "points": RECORD_POINTS,
                 "sample_rate": limits.sample_rate,
+                "rates": limits.rates,
+                "full_scale": FULL_SCALE,
                 "min_period": 1 / limits.arbitrary_rate,
                 "max_period": limits.max_period,
                 "window": window,

@@ -23,8 +23,8 @@ _SLOW_RATE = 250e6
 _MAX_WIDTH = 999.99
 _MIN_FREQUENCY = 1e-3
 SOURCE_RESISTANCE = 50.0
-#: amplitude and levels are rounded by the instrument to 0.1 mV
-LEVEL_GRID = 1e-4
+#: amplitude and levels are rounded by the instrument to 0.1 mV, or to so many digits (the reference leaves it open)
+LEVEL_GRID, LEVEL_DIGITS = 1e-4, 4
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,14 @@ class Model:
         """Longest period of pulses and records, s."""
         return 1 / _MIN_FREQUENCY
 
+    @property
+    def rates(self) -> tuple[tuple[int, float], ...]:
+        """(points, S/s): the sample rate of records up to so many points."""
+        return (_FAST_RECORD - 1, self.sample_rate), (RECORD_POINTS[1], _SLOW_RATE)
+
     def points(self, period: float) -> int:
         """Most points of a record of ``period`` s that the sample rate allows."""
-        fast = min(_FAST_RECORD - 1, math.floor(period * self.sample_rate * (1 + 1e-12)))
-        slow = min(RECORD_POINTS[1], math.floor(period * _SLOW_RATE * (1 + 1e-12)))
-        return max(fast, slow)
+        return max(min(points, math.floor(period * rate * (1 + 1e-12))) for points, rate in self.rates)
 
 
 # per first four digits: pulse rate, arbitrary rate, sample rate, sequence rate, minimum width, window.

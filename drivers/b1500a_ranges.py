@@ -27,6 +27,10 @@ SETTLING = {
     1e-11: 3.0, 1e-10: 0.36, 1e-9: 0.36, 1e-8: 0.09, 1e-7: 15e-3, 1e-6: 2.5e-3, 1e-5: 0.5e-3, 1e-4: 150e-6,
     1e-3: 100e-6, 1e-2: 80e-6, 1e-1: 80e-6,
 }  # fmt: skip
+#: steps of a voltage range, and the smallest current told, as a fraction of its range, by the least NPLC (converters)
+FORCE_STEPS, CURRENT_RESOLUTION = 20_000, ((0.0, 1 / 20_000), (1.0, 1e-6))
+#: s, of hold times; of delays; of sampling intervals, by the least interval
+HOLD_GRID, DELAY_GRID, INTERVAL_GRID = 1e-2, 1e-4, ((0.0, 1e-5), (2e-3, 1e-3))
 #: power line cycles: below 1 by the high-speed converter, from 1 whole cycles by the high-resolution one
 NPLC = (2e-4, 100.0)
 #: s beside the integration of each reading, and for a change of range
@@ -105,7 +109,7 @@ def on_grid(seconds: float, grid: float) -> float:
 
 def sampling_grid(interval: float) -> float:
     """Grid (s) of sampling intervals."""
-    return 1e-3 if interval >= FINE_INTERVAL - _ROUNDING else 1e-5
+    return next(step for least, step in reversed(INTERVAL_GRID) if interval >= least - _ROUNDING)
 
 
 def ramp_steps(ramp: float) -> int:
@@ -133,6 +137,9 @@ def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str
         "envelope": ENVELOPE,
         "min_compliance": MIN_COMPLIANCE,
         "voltage_ranges": tuple(VOLTAGE_CODES),
+        "level_grid": {scale: scale / FORCE_STEPS for scale in VOLTAGE_CODES},
+        "current_resolution": CURRENT_RESOLUTION,
+        "hold_grid": HOLD_GRID,
         "current_ranges": tuple(CURRENT_CODES),
         "nplc": NPLC,
     }
@@ -143,6 +150,7 @@ def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str
             "modes": ("single", "cyclic"),
             "max_hold": MAX_HOLD,
             "max_delay": MAX_DELAY,
+            "delay_grid": DELAY_GRID,
         },
         "bias": levels,
         "sample": {
@@ -150,6 +158,7 @@ def capabilities(model_name: str | None = MODEL, channel: str = "1") -> dict[str
             "max_points": MAX_SAMPLES,
             "min_interval": MIN_INTERVAL,
             "max_interval": MAX_INTERVAL,
+            "interval_grid": INTERVAL_GRID,
         },
         "timing": {
             "output_time": 5e-3,

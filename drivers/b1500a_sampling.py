@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from drivers.b1500a import B1500A
     from drivers.b1500a_channel import B1500AChannel
 
-_HOLD_GRID = 10e-3
 _SLACK = 0.1e-3  # beside the integration of a reading
 _POLL, _MOST_POLLS = 50e-3, 1000
 _SAMPLES_OF_BIAS = 100
@@ -63,7 +62,7 @@ def start_sampling(
     settings = reading_commands(at, measured)
     for name, level in bias.items():
         at[name].channel.source(level, at[name].setup.limit)
-    hold = ranges.on_grid(hold, _HOLD_GRID)
+    hold = ranges.on_grid(hold, ranges.HOLD_GRID)
     interval = ranges.on_grid(interval, ranges.sampling_grid(interval))
     sides = {f"CMM{at[name].slot}": f"CMM {at[name].slot},0" for name in measured}
     b.send_changed({"FMT": "FMT 21,0", **settings, **sides})
@@ -182,7 +181,7 @@ class Watch:
         if room < 0:
             return cls(0, interval, 0.0, duration)
         points = max(1, min(int(room / interval), ranges.MAX_SAMPLES))
-        first = min(math.floor((room - (points - 1) * interval) / _HOLD_GRID) * _HOLD_GRID, ranges.MAX_HOLD)
+        first = min(math.floor((room - (points - 1) * interval) / ranges.HOLD_GRID) * ranges.HOLD_GRID, ranges.MAX_HOLD)
         return cls(points, interval, first, duration - first - (points - 1) * interval - reading)
 
 

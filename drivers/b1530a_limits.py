@@ -10,6 +10,8 @@ from drivers.errors import SettingError
 from drivers.wgfmu_api import ForceVoltageRange, MeasureCurrentRange, MeasureVoltageRange
 
 #: all times lie on this grid, s
+#: smallest current told, as a fraction of its range
+CURRENT_RESOLUTION = 1.4e-4
 TIME_GRID = 1e-8
 VECTOR = (1e-8, 10995.11627775)
 VECTORS = 2048
@@ -91,7 +93,7 @@ def capabilities() -> dict[str, Any]:
             "min_width": 100e-9,
             "max_width": VECTOR[1],
             "width_grid": TIME_GRID,
-            "level_grid": {name: 96e-6 if name == "3 V" else 160e-6 for name in FORCE_RANGES},
+            "level_grid": {3.0: 96e-6, 5.0: 160e-6, 10.0: 160e-6},
             "window": (-AMPLITUDE, AMPLITUDE),
             "one_sign_above": 5.0,
             "min_period": 2 * TIME_GRID,
@@ -112,6 +114,7 @@ def capabilities() -> dict[str, Any]:
                 r.full_scale: {"settling": r.settling, "window": r.window, "noise": r.noise} for r in CURRENT_RANGES
             },
             "interval": INTERVAL,
+            "current_resolution": ((0.0, CURRENT_RESOLUTION),),
             "averaging": AVERAGING,
             "points": DATA_POINTS,
         },

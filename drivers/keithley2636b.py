@@ -184,6 +184,8 @@ class Keithley2636B(TspInstrument):
             "max_current": ranges.MAX_CURRENT,
             "min_compliance": ranges.MIN_CURRENT_LIMIT,
             "voltage_ranges": ranges.VOLTAGE_RANGES,
+            "level_grid": {scale: scale * ranges.SOURCE_RESOLUTION for scale in ranges.VOLTAGE_RANGES},
+            "current_resolution": ((0.0, ranges.MEASURE_RESOLUTION),),
             "current_ranges": tuple(ranges.SETTLING),
             "nplc": ranges.NPLC,
         }

@@ -15,6 +15,8 @@ LOW_CURRENT = 0.101
 MIN_CURRENT_LIMIT = 100e-12
 MIN_VOLTAGE_LIMIT = 0.02
 NPLC = (0.001, 25.0)
+#: of the voltage source, as a fraction of its range; of a current as shown, of its range
+SOURCE_RESOLUTION, MEASURE_RESOLUTION = 2.5e-5, 1e-6
 MAX_DELAY = 100_000.0
 MAX_INTERVAL = 1.0
 #: elements that a buffer holds with time stamps and source values

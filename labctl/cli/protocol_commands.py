@@ -163,6 +163,9 @@ def _verdict(planned: Any) -> dict[str, Any]:
         "warnings": list(planned.warnings),
         "hash": planned.hash,
         "fingerprint": planned.fingerprint,
+        "tolerance": planned.tolerance,
+        "quantisation": [_placed(planned, rounding) for rounding in planned.quantisation],
+        "host_timed": [_placed(planned, wait) for wait in planned.host_timed],
     }
 
 
@@ -171,3 +174,12 @@ def _refuse(planned: Any) -> None:
 
     if planned.violations:
         raise RefusedByLimits(planned.violations)
+
+
+def _placed(planned: Any, entry: Any) -> dict[str, Any]:
+    """Plain data of an entry of the plan, with its step and the place of it in place of its number."""
+    from labctl.plan.plan import to_plain
+
+    plain = to_plain(entry)
+    node = planned.nodes[plain.pop("node")]
+    return {"step": node.text, "where": node.where, **plain}

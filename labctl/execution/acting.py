@@ -88,11 +88,12 @@ class Acting:
         base = op.base.at(variables)
         count = round(op.count.at(variables))
         levels = [part.level.at(variables) for part in op.parts]
-        widths = [part.width.at(variables) for part in op.parts]
+        widths = op.widths(variables)
+        edge = None if op.edge is None else o.on_grid(op.edge, op.grid)
         period = op.cycle_time(variables)
         if op.plain:
-            return channel.prepare_pulse(levels[0], base, widths[0], op.edge, period if count > 1 else None, count)
-        times, volts = corners(levels, widths, base, op.edge or 0.0, op.gap.at(variables), op.shape)
+            return channel.prepare_pulse(levels[0], base, widths[0], edge, period if count > 1 else None, count)
+        times, volts = corners(levels, widths, base, edge or 0.0, op.pause(variables), op.shape)
         return channel.prepare_waveform(times, volts, period, count)
 
     def _pulse_row(self, op: o.Pulses, variables: Variables, programmed: Any) -> Found:
@@ -105,7 +106,7 @@ class Acting:
             "role": op.role,
             "name": op.name,
             "level": levels[first],
-            "width": op.parts[first].width.at(variables),
+            "width": op.widths(variables)[first],
             "base": op.base.at(variables),
             "count": round(op.count.at(variables)),
             "period": op.cycle_time(variables),
@@ -233,8 +234,8 @@ class Acting:
                 "name": op.name,
                 "terminal": terminal,
                 "points": len(points.set),
-                "interval": op.interval,
-                "window": op.window,
+                "interval": o.on_grid(op.interval, op.grid),
+                "window": o.on_grid(op.window, op.grid),
                 "range": points.range,
             }
             trace = {"time": points.time, "current": points.amps, "status": points.status}

@@ -133,12 +133,14 @@ def record_during(bench: OpenBench, op: o.Record, duration: float, variables: di
     The unit must have been prepared with the pulses; this adds the measuring channels, triggers, waits and reads.
     """
     unit = bench.instruments[op.stations[0].source.partition(".")[0]]
+    duration = o.on_grid(duration, op.grid)
+    interval, window = o.on_grid(op.interval, op.grid), o.on_grid(op.window, op.grid)
     start = max(0.0, duration - op.last.at(variables)) if op.last else 0.0
     longest = 0.0
     for station in op.stations:
         assert station.level is not None
         channel = bench.channel(station.source)
-        channel.prepare_record(station.level.at(variables), duration, op.interval, op.window, station.range, start)
+        channel.prepare_record(station.level.at(variables), duration, interval, window, station.range, start)
         channel.output(True)
         longest = max(longest, channel.burst_duration)
     bench.clock.sleep(LEVELS_SETTLE)

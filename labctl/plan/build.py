@@ -18,6 +18,7 @@ from labctl.plan.errors import PlanError
 from labctl.plan.measuring import Measuring
 from labctl.plan.plan import Node, Plan
 from labctl.plan.proof import Prover
+from labctl.plan.quantise import beyond, host_timed, roundings
 from labctl.plan.routing import Routes
 from labctl.plan.sources import Sources
 from labctl.plan.stimulating import Stimulating
@@ -53,6 +54,8 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
     if cost.rows.get("route", 0) > MANY_SWITCHINGS:
         worn = f"{cost.rows['route']:.0f} switchings between sources: relays wear (F8); most last some 1e6"
         prover.result.warnings.append(worn)
+    rounded = roundings(ops, sources, bench)
+    refused = (*compliance.refused(ops, bench.device, nodes), *beyond(rounded, protocol.tolerance, nodes))
     return Plan(
         title=protocol.title,
         protocol=protocol.name,
@@ -63,9 +66,12 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
         ops=ops,
         envelope=prover.result.envelope,
         cost=cost,
-        violations=(*prover.result.violations, *compliance.refused(ops, bench.device, nodes)),
+        violations=(*prover.result.violations, *refused),
         warnings=tuple(prover.result.warnings),
         allowed=allow,
+        tolerance=protocol.tolerance,
+        quantisation=rounded,
+        host_timed=host_timed(ops),
     )
 
 

@@ -96,7 +96,8 @@ class Measuring:
                 "a record begins with its pulses", str(step.where), "wait before the record, or after the pulses"
             )
         duration, last = self._values.optional(step.duration), self._values.optional(step.last)
-        record = o.Record(node, step.label, stations, interval, window, duration, played, last)
+        grid = pulses[0].grid if pulses else 0.0
+        record = o.Record(node, step.label, stations, interval, window, duration, played, last, grid)
         switching = [op for op in body if op not in played]
         return [*switching, *ops, record]
 

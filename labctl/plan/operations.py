@@ -99,7 +99,7 @@ class Pulses(Op):
     """``count`` cycles of one or more pulses from ``base``; a single pulse has count 1.
 
     ``edge`` None is the instrument's own, nanoseconds. ``gap`` is the pause after each pulse, foot to foot;
-    ``period`` (s) replaces the gap after the last one.
+    ``period`` (s) replaces the gap after the last one. ``grid`` (s): the source takes no times but its multiples.
     """
 
     source: str
@@ -114,6 +114,7 @@ class Pulses(Op):
     role: str = ""
     name: str = ""
     fast_edges: bool = False
+    grid: float = 0.0
 
     @property
     def plain(self) -> bool:
@@ -123,9 +124,18 @@ class Pulses(Op):
     def cycle_time(self, variables: dict[str, float]) -> float:
         """Seconds from cycle to cycle, given the loop variables."""
         if self.period is not None:
-            return self.period.at(variables)
+            return on_grid(self.period.at(variables), self.grid)
         edges = self.edge or 0.0 if self.shape == "rectangular" else 0.0
-        return sum(part.width.at(variables) + edges + self.gap.at(variables) for part in self.parts)
+        return sum(width + on_grid(edges, self.grid) + self.pause(variables) for width in self.widths(variables))
+
+    def widths(self, variables: dict[str, float]) -> list[float]:
+        """Widths of the parts as the source takes them, s; half a triangle's must be on its grid."""
+        grid = self.grid * (2 if self.shape == "triangle" else 1)
+        return [on_grid(part.width.at(variables), grid) for part in self.parts]
+
+    def pause(self, variables: dict[str, float]) -> float:
+        """The gap as the source takes it, s."""
+        return on_grid(self.gap.at(variables), self.grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +222,7 @@ class Sweep(Op):
 class Record(Op):
     """Currents against time: for ``duration`` s by SMUs, or by the fast unit while the pulses of ``body`` play.
 
-    Waits of the body prolong the record behind the pulses; ``last`` (s) keeps only its end.
+    Waits of the body prolong the record behind the pulses; ``last`` (s) keeps only its end. ``grid`` as for pulses.
     """
 
     name: str
@@ -222,6 +232,7 @@ class Record(Op):
     duration: Value | None
     body: tuple[Op, ...] = ()
     last: Value | None = None
+    grid: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +390,13 @@ class Confirm(Op):
     retry: int
     otherwise: str
     again: tuple[Op, ...]
+
+
+def on_grid(seconds: float, grid: float) -> float:
+    """The nearest multiple of ``grid``, one at least of a time that is not 0; any time where there is no grid."""
+    if not grid or abs(seconds / grid - round(seconds / grid)) < 1e-6:
+        return seconds
+    return max(round(seconds / grid), 1) * grid
 
 
 def variable_units(ops: tuple[Op, ...]) -> dict[str, str]:

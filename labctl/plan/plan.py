@@ -78,11 +78,36 @@ class Extent:
     current: float
 
 
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """What a source makes of a value that it is asked for, the worst one of a loop; ``error`` as a fraction."""
+
+    node: int
+    source: str
+    quantity: str
+    unit: str
+    asked: float
+    delivered: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostTimed:
+    """A wait that the host times: asked (s), and by how much it may be longer on a real bench (s)."""
+
+    node: int
+    shortest: float
+    longest: float
+    jitter_least: float
+    jitter_most: float
+
+
 @dataclass(frozen=True)
 class Plan:
     """A protocol lowered onto a bench; see the module's docstring.
 
     ``proved_on``: what the proof depends on in the bench file (``labctl.bench.facts``); it holds for no other bench.
+    ``tolerance``: largest ``error`` in ``quantisation`` that the protocol accepts.
     """
 
     title: str
@@ -98,6 +123,9 @@ class Plan:
     warnings: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     decisions: tuple[str, ...] = field(default=())
+    tolerance: float = 0.01
+    quantisation: tuple[Rounding, ...] = ()
+    host_timed: tuple[HostTimed, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, each operation tagged with its class name; the form that is hashed and stored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from labctl.bench.description import BenchDescription
 from labctl.plan import operations as o
 from labctl.plan.errors import PlanError
+from labctl.plan.grids import strict_time_grid
 from labctl.plan.routing import Routes
 from labctl.plan.sources import Sources
 from labctl.plan.values import Values, reach
@@ -60,6 +61,7 @@ class Stimulating:
             step.role or "",
             step.label or "",
             FAST_EDGES in allowed,
+            strict_time_grid(source),
         )
         return [*self._routes.connect(source, node), *self._routes.close_loop(source, node), pulses]
 

@@ -9,6 +9,7 @@ from labctl.protocol import units
 
 #: spread of a duration, as a fraction of it, that is not worth a word
 CERTAIN = 0.01
+_EXACT = 1e-9  # relative error of a value that is on its grid but for the arithmetic
 
 
 def describe_plan(plan: Plan) -> list[str]:
@@ -27,6 +28,9 @@ def describe_plan(plan: Plan) -> list[str]:
         f"hash       {plan.hash[:16]}, proved on bench {plan.bench} {plan.fingerprint[:16]}",
         "",
         *outline(plan.ops),
+        "",
+        *quantisation(plan),
+        *waits(plan),
     ]
     lines += ["", *(f"decision: {text}" for text in plan.decisions)] if plan.decisions else []
     lines += ["", *(f"warning: {text}" for text in plan.warnings)] if plan.warnings else []
@@ -41,6 +45,32 @@ def outline(ops: tuple[o.Op, ...], depth: int = 0) -> list[str]:
         lines.append("  " * depth + words(op))
         lines += outline(o.bodies(op), depth + 1)
     return lines
+
+
+def quantisation(plan: Plan) -> list[str]:
+    """What the instruments cannot set exactly: asked, delivered, error; the worst value of a loop."""
+    rounded = [r for r in plan.quantisation if r.error > _EXACT]
+    exact = len(plan.quantisation) - len(rounded)
+    lines = [f"quantisation: {exact} of {len(plan.quantisation)} values exact, tolerance {plan.tolerance * 100:g} %"]
+    if not rounded:
+        return lines
+    rows = [("asked", "delivered", "error", "")]
+    for r in rounded:
+        where = f"{r.quantity} of {r.source}, {plan.nodes[r.node].where}"
+        rows.append((quantity(r.asked, r.unit), quantity(r.delivered, r.unit), f"{r.error * 100:.2g} %", where))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [*lines, *("  " + "  ".join([*map(str.rjust, row, widths), row[3]]).rstrip() for row in rows)]
+
+
+def waits(plan: Plan) -> list[str]:
+    """What the host times, and how much longer it may take (F31)."""
+    lines = []
+    for wait in plan.host_timed:
+        asked = quantity(wait.shortest, "s")
+        asked += f" .. {quantity(wait.longest, 's')}" if wait.longest > wait.shortest else ""
+        more = f"{wait.jitter_least * 1e3:g} to {wait.jitter_most * 1e3:g} ms"
+        lines.append(f"  wait {asked}, {plan.nodes[wait.node].where}: {more} longer on a real bench")
+    return ["timed by the host, not by an instrument (F31):", *lines] if lines else []
 
 
 def words(op: o.Op) -> str:

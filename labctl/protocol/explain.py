@@ -49,6 +49,7 @@ def describe(protocol: Protocol) -> list[str]:
     lines += [f"  measures  {', '.join(protocol.measures)}"] if protocol.measures else []
     lines += [f"  bench     {protocol.bench} (simulated, when no bench is named)"] if protocol.bench else []
     lines += [f"  resumed   {_RESUMED[protocol.on_resume]}"]
+    lines += [f"  tolerance {protocol.tolerance * 100:g} % between what is asked and what instruments can set"]
     if protocol.about:
         lines += ["", *_wrap(protocol.about, "  ")]
     if protocol.parameters:

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.protocol import sources
+from labctl.protocol import sources, units
 from labctl.protocol.building import build
 from labctl.protocol.errors import ProtocolError, Where, excerpt, nearest
-from labctl.protocol.model import ON_RESUME, VERSION, Protocol
+from labctl.protocol.model import ON_RESUME, TOLERANCE, VERSION, Protocol
 from labctl.protocol.names import Registry, Scope
 from labctl.protocol.nodes import Mapping as MappingNode
 from labctl.protocol.nodes import Node, Scalar, Sequence, parse
 from labctl.protocol.reading_steps import read_body
 from labctl.protocol.requests import REQUESTS, Probability, Request
 
-KEYS = ("protocol", "title", "about", "measures", "bench", "on_resume", "parameters", "steps", "analyze")
+KEYS = ("protocol", "title", "about", "measures", "bench", "tolerance", "on_resume", "parameters", "steps", "analyze")
 _LOOP_FIELDS = ("over", "per", "across", "variable", "x", "y")
 
 
@@ -79,6 +79,7 @@ def _read(source: sources.Source, name: str, overrides: Mapping[str, str], regis
         measures=_measures(root),
         bench=_text(root, "bench") or None,
         on_resume=_on_resume(root),
+        tolerance=_tolerance(root),
         parameters=parameters,
         steps=steps,
         analyze=_requests(root.items.get("analyze"), dataclasses.replace(scope, bindings=bindings)),
@@ -122,6 +123,19 @@ def _text(root: MappingNode, key: str, needed: bool = False) -> str:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value.strip():
         raise ProtocolError(f"'{key}' is a text", node.where, "put quotes around it")
     return node.value.strip()
+
+
+def _tolerance(root: MappingNode) -> float:
+    node = root.items.get("tolerance")
+    if node is None:
+        return TOLERANCE
+    try:
+        value = units.to_si(node.value if isinstance(node, Scalar) else None, "")
+    except ValueError as error:
+        raise ProtocolError(f"'tolerance': {error}", node.where, "such as 'tolerance: 0.1 %'") from None
+    if not 0 < value < 1:
+        raise ProtocolError("'tolerance' lies between 0 and 100 %", node.where, "such as 'tolerance: 0.1 %'")
+    return value
 
 
 def _measures(root: MappingNode) -> tuple[str, ...]:

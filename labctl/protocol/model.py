@@ -13,6 +13,7 @@ from labctl.protocol.requests import Request
 from labctl.protocol.sources import Source
 
 VERSION = 1
+TOLERANCE = 0.01  # of a protocol that says nothing
 
 #: what ``on_resume`` may say: prepare the state again and begin the pass again; leave out the rest of the pass; ask
 ON_RESUME = ("ask", "reprepare", "skip")
@@ -34,6 +35,7 @@ class Protocol:
     analyze: tuple[Request, ...]
     source_text: str = field(repr=False)
     file: str
+    tolerance: float = TOLERANCE  #: error of a value on the instruments' grids from which the plan is refused
     overrides: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False)  #: label -> text of every file read
 
@@ -52,6 +54,7 @@ class Protocol:
             "measures": list(self.measures),
             "bench": self.bench,
             "on_resume": self.on_resume,
+            "tolerance": self.tolerance,
             "parameters": {name: _plain(p.value) for name, p in self.parameters.items()},
             "overrides": dict(self.overrides),
             "steps": [step.model_dump(mode="json") for step in self.steps],

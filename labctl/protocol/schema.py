@@ -12,7 +12,7 @@ from labctl.protocol.base import Part, Step
 from labctl.protocol.building import file_fields, inner_part
 from labctl.protocol.literals import SERIES
 from labctl.protocol.loading import KEYS
-from labctl.protocol.model import ON_RESUME, VERSION
+from labctl.protocol.model import ON_RESUME, TOLERANCE, VERSION
 from labctl.protocol.requests import REQUESTS
 from labctl.protocol.steps import VERBS
 from labctl.protocol.values import IDENTIFIER, REFERENCE
@@ -243,6 +243,11 @@ def _root() -> Schema:
             "enum": list(ON_RESUME),
             "description": "when a run that was interrupted is resumed and an operation may have reached the device "
             "without being stored: ask; prepare the state again and begin the pass again; or leave the pass out",
+        },
+        "tolerance": {
+            **_NUMBER_OR_TEXT,
+            "description": "how far from what is asked an instrument's grid may lie before the plan is refused, "
+            f"such as 0.1 %; {TOLERANCE:.0%} without it",
         },
         "parameters": {
             "type": "object",

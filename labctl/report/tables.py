@@ -20,7 +20,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "title": meta["title"],
         "status": meta["status"],
         "reason": meta["reason"],
-        **({"torn": meta["torn"]} if meta.get("torn") else {}),
+        **({"torn": meta["torn"]} if meta["torn"] else {}),
         "simulated": meta["simulated"],
         "started": meta["started"],
         "finished": meta["finished"],
@@ -49,7 +49,7 @@ def _continued(resumed: Mapping[str, Any] | None) -> list[str]:
 
 def _seconds(run: Run) -> float:
     """How long the run took by the bench's clock; one that was cut off, up to its last event."""
-    if run.meta.get("elapsed") is not None:
+    if run.meta["elapsed"] is not None:
         return float(run.meta["elapsed"])
     return max((float(table["time"].iloc[-1]) for table in run.tables.values() if len(table)), default=0.0)
 

@@ -11,7 +11,8 @@ from fake_run import FakeRun, probability_run
 from labctl.report.html import report_page
 
 FACTS = {"title": "t", "started": "", "finished": "", "reason": "", "note": "", "seed": 1, "operator": "", "host": "",
-         "plan_hash": "", "instruments": {}, "versions": {}, "protocol": "", "bench": ""}  # fmt: skip
+         "plan_hash": "", "instruments": {}, "versions": {}, "protocol": "", "bench": "", "torn": "", "elapsed": None,
+         "extra": {}, "plan": {}}  # fmt: skip
 
 
 def page(levels: int) -> str:

@@ -16,7 +16,7 @@ FACTS = {
     "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:10:00Z", "device": "neuron & co", "operator": "Ada",
     "plan_hash": "ab12",
     "host": "lab", "instruments": {"afg": {"identity": {"serial": "C0"}}}, "versions": {"labctl": "0.1"},
-    "protocol": "steps: <b>", "bench": "bench: 1",
+    "protocol": "steps: <b>", "bench": "bench: 1", "torn": "", "elapsed": None, "extra": {}, "plan": {},
 }  # fmt: skip
 
 

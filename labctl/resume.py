@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,7 @@ class Resumption:
 
         ready, meta = self.ready, self.run.meta
         specification = visa_specification(ready.bench, ready.bench_file, ready.simulated, ready.plan.seed)
-        if ready.simulated:  # the same specimen, but not the same chances once more
+        if ready.simulated and not self.past.catching_up:  # the same specimen, but not the same chances once more
             specification = specification.replace("?", f"?part={_parts(meta)}&", 1)
         about = {
             "operator": operator or meta["operator"],
@@ -89,7 +89,8 @@ def resumption(
 
     An operation that may have reached the device without being stored is never silently repeated: ``on_resume``
     ('reprepare', 'skip' or 'ask'), or else the protocol's key of that name, says what to do; 'ask' asks ``choose``.
-    A simulated device that kept no memory is a new one: its state is prepared and the pass that was cut begun again.
+    A simulated device that kept no memory is brought to where it was by simulating the run again, up to its end; with
+    'reprepare' it is a new one.
 
     Args:
         path: run file or journal.
@@ -99,7 +100,7 @@ def resumption(
         ResumeError: the run ended by itself or still goes on; nobody is there to choose; the plan would be another.
         RunFileError: the file is damaged, or no run file.
     """
-    from labctl.execution.past import Past
+    from labctl.execution.past import AGAIN, Past, SimulatedPast
     from labctl.plan.origin import Origin
     from labctl.plan.proved import check_proved
     from labctl.store import load_run
@@ -109,8 +110,13 @@ def resumption(
     with tempfile.TemporaryDirectory(prefix="labctl-resume-") as folder:
         ready = _prepare(run, Origin.of_run(run.meta), Path(folder), bench)
         check_proved(ready.plan, ready.bench)
-        choice, why = _settled(run, ready, on_resume or ready.protocol.on_resume, choose)
-        yield Resumption(run, ready, Past(_events(run), choice, why, _earlier(run)))
+        events = _events(run)
+        if ready.simulated and _forgotten(run, ready) and on_resume != "reprepare":
+            past: Past = SimulatedPast(events, _notes(run, [AGAIN]))
+        else:
+            choice, why = _settled(run, ready, on_resume or ready.protocol.on_resume, choose)
+            past = Past(events, choice, why, _earlier(run))
+        yield Resumption(run, ready, past)
 
 
 def resume(path: str | Path, bench: str | Path | None = None, on_resume: str | None = None) -> Outcome:
@@ -199,14 +205,19 @@ def _events(run: Run) -> list[Event]:
 
 
 def _earlier(run: Run) -> list[tuple[int, Choice]]:
-    """Where the run was resumed before and what was chosen, as its notes say."""
+    """Where the run was resumed before and what was chosen."""
     from labctl.execution.past import CHOICES
 
+    by_word: dict[str, Choice] = {choice: choice for choice in CHOICES}
+    return [(number, by_word[word]) for number, word in _notes(run, CHOICES).items()]
+
+
+def _notes(run: Run, words: Sequence[str]) -> dict[int, str]:
+    """Events of the notes that say where the run was resumed, and their word if it is one of ``words``."""
     notes = run.tables.get("note")
     texts = [] if notes is None else notes["text"].tolist()
-    matches = (re.match(rf"resumed at event (\d+), ({'|'.join(CHOICES)}): ", text) for text in texts)
-    by_word: dict[str, Choice] = {choice: choice for choice in CHOICES}
-    return [(int(match[1]), by_word[match[2]]) for match in matches if match]
+    matches = (re.match(rf"resumed at event (\d+), ({'|'.join(words)}): ", text) for text in texts)
+    return {int(match[1]): match[2] for match in matches if match}
 
 
 def _parts(meta: Any) -> int:

@@ -68,7 +68,12 @@ def carry_out(
     bug: BaseException | None = None
     status, reason, code = "complete", "", 0
     flagged = flags = 0
-    with bench.wire.log(recorder.wire), _sigterm_raises():
+
+    def log(*message: Any) -> None:
+        if executor.recording:
+            recorder.wire(*message)
+
+    with bench.wire.log(log), _sigterm_raises():
         try:
             for step in executor.steps():
                 if isinstance(step, Intent):

@@ -20,7 +20,7 @@ from labctl.execution.acting import Aborted, Acting, Found, rows_of
 from labctl.execution.events import Event, Intent, StopRun
 from labctl.execution.memory import Memory
 from labctl.execution.orders import order
-from labctl.execution.past import Again, NoPast, Past
+from labctl.execution.past import AGAIN, Again, NoPast, Past, SimulatedPast
 from labctl.execution.place import Place
 from labctl.execution.shapes import columns, outside
 from labctl.execution.switching import AskOperator, Switching
@@ -45,7 +45,8 @@ class Executor:
         self._past = past or NoPast()
         self._start = float(self._clock.now) - self._past.time
         self._acting = Acting(bench, self._start)
-        self._switching = Switching(bench, ask_operator)
+        self._ask = ask_operator
+        self._switching = Switching(bench, self._ask_if_new)
         self._count = 0  # events so far, those of the past included
         self._here = Place()
         for op in o.walk(plan.ops):
@@ -92,15 +93,23 @@ class Executor:
         Raises:
             StopRun: the protocol asks to stop; errors of the instruments pass through.
         """
+        yield from self._caught_up()
         for step in self._one_by_one(self._plan.ops):
             if isinstance(step, Intent):
-                yield step
+                if not self._past.catching_up:
+                    yield step
                 continue
             number, self._count = self._count, self._count + 1
             if number < len(self._past):
                 self._past.compare(number, step)
+                yield from self._caught_up()
             else:
                 yield step
+
+    @property
+    def recording(self) -> bool:
+        """Whether what passes on the wires is new, and not a simulated run that is simulated again up to its end."""
+        return not self._past.catching_up
 
     def _do(self, ops: tuple[o.Op, ...]) -> Steps:
         for op in ops:
@@ -119,6 +128,10 @@ class Executor:
 
     def _said(self, kind: str, op: o.Op, flags: int = 0, **measured: Any) -> Event:
         return self._event(Found(kind, op.node, flags, measured))
+
+    def _ask_if_new(self, step: str, what: str) -> None:
+        if self.recording:
+            self._ask(step, what)
 
     # --- sources --------------------------------------------------------------
 
@@ -167,6 +180,7 @@ class Executor:
             yield from events
         else:
             yield Intent(op.node, words(op), rows)
+            first = self._count
             events = []
             try:
                 found, aborted = self._acting.carry_out(op, self._here.variables), None
@@ -180,6 +194,16 @@ class Executor:
         self._memory.keep_rows(first, events)
 
     # --- a past that ends -----------------------------------------------------
+
+    def _caught_up(self) -> Steps:
+        """Say so when all that was stored has been done again on the simulated bench."""
+        if isinstance(self._past, SimulatedPast) and self._past.catching_up:
+            self._count = self._past.after_notes(self._count)
+            if self._count == len(self._past):
+                self._past.catching_up = False
+                row = {"text": f"resumed at event {self._count}, {AGAIN}: {self._past.why}"}
+                self._count += 1
+                yield self._event(Found("note", 0, int(Flags.RESUMED), row))
 
     def _go_live(self, op: o.Op) -> Steps:
         """The stored events end before ``op``: connect again what was connected, then settle what is in doubt.

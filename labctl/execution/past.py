@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
 from labctl.execution.events import Event, StopRun
@@ -10,6 +10,10 @@ from labctl.execution.events import Event, StopRun
 #: what is done where stored events end: the next event; the state and the pass again; the rest of the pass left out
 Choice = Literal["go on", "reprepare", "skip"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
+
+
+#: the word in a note for a run that was resumed by simulating it again
+AGAIN = "simulated again"
 
 
 class Again(Exception):
@@ -38,6 +42,8 @@ class Past:
         self._earlier = list(earlier)
         #: whether rows are still taken from here
         self.replaying = True
+        #: whether what is done now is what was done and stored then
+        self.catching_up = False
 
     def __len__(self) -> int:
         return len(self._events)
@@ -74,6 +80,42 @@ class Past:
             return self._earlier.pop(0)[1], ""
         self.replaying = False
         return self._choice, self.why
+
+
+class SimulatedPast(Past):
+    """Of a simulated run whose device is gone: all of it is done again on the simulated bench, and comes out the same.
+
+    ``notes``: numbers of the events that say where the run was resumed before; nothing was done for them.
+    """
+
+    def __init__(self, events: Sequence[Event], notes: Collection[int]) -> None:
+        super().__init__(events, "go on", "the simulated device is brought there by simulating the run again")
+        self.replaying = False
+        self.catching_up = True
+        self._notes = notes
+
+    @property
+    def time(self) -> float:
+        """The bench's clock begins where it began."""
+        return 0.0
+
+    def after_notes(self, number: int) -> int:
+        """The first event from ``number`` on that something was done for."""
+        while number in self._notes:
+            number += 1
+        return number
+
+    def compare(self, number: int, event: Event) -> None:
+        """As for ``Past``, and every value of the row."""
+        super().compare(number, event)
+        stored = self._events[number].row
+        for name, value in event.row.items():
+            same = stored[name] == value or (value != value and stored[name] != stored[name])
+            if not same:
+                raise StopRun(
+                    f"event {number} of the run has {name} {stored[name]}, simulated again {value}: it was another "
+                    "simulation; --on-resume reprepare takes a new device"
+                )
 
 
 class NoPast(Past):

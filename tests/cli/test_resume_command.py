@@ -36,7 +36,7 @@ def test_a_killed_run_goes_on_from_its_journal(tmp_path: Path) -> None:
     answer = json.loads(again.stdout)
     assert (answer["status"], answer["simulated"]) == ("complete", True)
     assert "SIMULATED" in again.stderr
-    assert "events are stored; the simulated device is a new one" in again.stderr
+    assert "events are stored; the simulated device is brought there by simulating the run again" in again.stderr
     assert Path(answer["run"]).name == journal.name.removesuffix(".h5.journal") + "_resumed.h5"
     assert journal.read_bytes() == before
     run = load_run(answer["run"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pandas as pd
 import pytest
 
 from labctl import api, load_run
+from labctl.execution import acting
 from labctl.execution.acting import Acting
+from labctl.execution.events import Event
 from labctl.report.tables import run_facts
 from labctl.resume import ResumeError, resume, resumption
 from labctl.store import Flags, Recorder, Run
@@ -192,13 +196,13 @@ def test_a_run_is_resumed_as_often_as_need_be(
     assert done.meta["extra"]["resumed"]["before"]["before"]["run_id"] == first.meta["run_id"]
 
 
-def test_a_new_simulated_device_begins_its_pass_again_with_other_chances(
+def test_a_new_simulated_device_that_is_asked_for_begins_its_pass_again_with_other_chances(
     tmp_path: Path, cut: Callable[..., Run]
 ) -> None:
     """H3 with a device that keeps no memory: every level gets all its trials, draws are not those of the first part."""
     settings = {"fields": "[0.19 V/um, 0.21 V/um]", "trials": "6", "order": "sequential"}
     first = cut(60, "hnno/spiking_probability", overrides=settings)
-    done = load_run(resume(first.path).path)
+    done = load_run(resume(first.path, on_resume="reprepare").path)
     assert done.tables["note"]["text"].str.contains("the simulated device is a new one").tolist() == [True]
     judged = done.tables["spike"]
     assert judged.groupby("field").size().tolist() == [6, 6]
@@ -248,3 +252,60 @@ def test_what_it_continues_is_told(bench: Path, protocol: Path, cut: Callable[..
     (told,) = run_facts(load_run(resume(first.path).path))["continues"]
     assert told.startswith(f"{first.path.name} after 6 events (started ")
     assert told.endswith("stopped: stopped by Ctrl+C)")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "numbers"),
+    [
+        ("hnno/spiking_probability", {"fields": "[0.19 V/um, 0.21 V/um]", "trials": "4"}, (37, 61)),
+        ("aab/conditioned_pulse", {}, (0, 5)),
+    ],
+)
+def test_a_simulated_run_goes_on_as_if_it_had_not_been_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, settings: dict[str, str], numbers: tuple[int, ...]
+) -> None:
+    """The device is brought to where it was by simulating the run again: the rest comes out the same to the bit."""
+    options: dict[str, Any] = {"overrides": settings, "ask_operator": lambda step, what: None}
+    whole = load_run(api.run(name, out=tmp_path / "whole", **options).path).events
+    append = Recorder.append
+    path: Path | None = None
+    for number in numbers:
+
+        def interrupted(recorder: Recorder, *row: Any, number: int = number) -> int:
+            if recorder.events == number:
+                raise KeyboardInterrupt
+            return append(recorder, *row)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Recorder, "append", interrupted)
+            path = go_on(path) if path else api.run(name, out=tmp_path / "runs", **options).path
+    assert path is not None
+    done = load_run(go_on(path))
+    assert done.meta["status"] == "complete"
+    notes = done.events["text"].fillna("").str.startswith("resumed at event")
+    assert list(np.flatnonzero(notes)) == list(numbers)
+    columns = [name for name in whole if name not in ("event", "wire", "trace", "text")]
+    again = done.events[~notes.to_numpy()].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again[columns], whole[columns], check_dtype=False, check_exact=True)
+
+
+def go_on(path: Path) -> Path:
+    """Resume with an operator who does as asked."""
+    with resumption(path) as found:
+        return found.go_on(ask_operator=lambda step, what: None).path
+
+
+def test_another_simulation_is_not_taken_for_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(TRIALS, encoding="utf-8")
+    outcome = api.run(path, out=tmp_path / "runs", progress=press_ctrl_c)
+    fit = acting.fit_resistance
+    monkeypatch.setattr(acting, "fit_resistance", lambda v, i, s: replace(fit(v, i, s), stderr=0.0))
+    again = resume(outcome.path)
+    assert (again.status, again.exit_code) == ("stopped", 3)
+    assert re.match(r"event \d+ of the run has stderr .*, simulated again 0.0: it was another simulation", again.reason)
+
+
+def press_ctrl_c(event: Event) -> None:
+    if event.kind == "spike":
+        raise KeyboardInterrupt

@@ -42,7 +42,7 @@ class Executor:
     def __init__(self, plan: Plan, bench: OpenBench, ask_operator: AskOperator, past: Past | None = None) -> None:
         self._plan = plan
         self._clock = bench.clock
-        self._past = past or NoPast()
+        self._past = NoPast() if past is None else past
         self._start = float(self._clock.now) - self._past.time
         self._acting = Acting(bench, self._start)
         self._ask = ask_operator

@@ -86,6 +86,12 @@ def main() -> None:
     size = sum(path.stat().st_size for path in paths) / 1e6
     print(f"{len(paths)} files, {size:.0f} MB, {len(base.events)} events each", flush=True)
 
+    sample = paths[:50]
+    analyze_many(sample[:1], jobs=1)  # loads what it needs
+    spent = time.process_time()
+    analyze_many(sample, jobs=1)
+    print(f"processor time per file: {(time.process_time() - spent) / len(sample) * 1e3:.0f} ms", flush=True)
+
     start = time.perf_counter()
     here = table_of(analyze_many(paths, jobs=2))
     print(f"2 processes: {time.perf_counter() - start:.1f} s, {len(here)} results", flush=True)

@@ -20,7 +20,7 @@ from labctl.analysis.goodness import Goodness, goodness
 from labctl.analysis.intervals import wilson
 from labctl.analysis.psychometric import PsychometricFit, fit_psychometric, merge_counts
 from labctl.analysis.results import Result
-from labctl.analysis.runs import AnalysisError, Run, column, device_name, run_name, unit_of_variable
+from labctl.analysis.runs import AnalysisError, Remembered, Run, column, device_name, run_name, unit_of_variable
 from labctl.analysis.shift import METHOD as METHOD_DIFFERENCE
 from labctl.analysis.shift import difference, shifted
 from labctl.analysis.trials import Group, groups, trials
@@ -46,28 +46,46 @@ class Curve:
         return self.group.label
 
     def fit(self, level: float, confidence: float) -> PsychometricFit:
-        return fit_psychometric(self.at, self.trials, self.spikes, levels=(level,), confidence=confidence)
+        """The fit; several requests ask for the same, so it is kept."""
+        return _fit(self._counts(), level, confidence)
 
     def checks(self) -> Goodness:
-        """Tests of the logistic curve; several requests ask for them, so they are kept."""
-        return _checks(self.at.tobytes(), self.trials.tobytes(), self.spikes.tobytes())
+        """Tests of the logistic curve, kept likewise."""
+        return _checks(self._counts())
+
+    def _counts(self) -> tuple[bytes, bytes, bytes]:
+        return self.at.tobytes(), self.trials.tobytes(), self.spikes.tobytes()
 
 
 @lru_cache(maxsize=256)
-def _checks(at: bytes, trials: bytes, spikes: bytes) -> Goodness:
-    return goodness(fit_psychometric(*(np.frombuffer(counts) for counts in (at, trials, spikes))))
+def _fit(counts: tuple[bytes, bytes, bytes], level: float, confidence: float) -> PsychometricFit:
+    return fit_psychometric(*map(np.frombuffer, counts), levels=(level,), confidence=confidence)
+
+
+@lru_cache(maxsize=256)
+def _checks(counts: tuple[bytes, bytes, bytes]) -> Goodness:
+    return goodness(_fit(counts, 0.1, 0.95))
 
 
 def forget() -> None:
     """Drop what is kept of earlier curves."""
+    _fit.cache_clear()
     _checks.cache_clear()
 
 
 def curves(run: Run, request: Mapping[str, Any]) -> list[Curve]:
     """Curves that a request asks for (``of``, ``over``, ``per``); groups without any usable trial included."""
-    rows = trials(run, request.get("of") or "spike", request.get("over"))
+    asked = request.get("of") or "spike", request.get("over"), tuple(request.get("per") or ())
+    if isinstance(run, Remembered):
+        found: list[Curve] = run.once(("curves", *asked), lambda: _counted(run, *asked))
+        return found
+    return _counted(run, *asked)
+
+
+def _counted(run: Run, of: str, over: str | None, per: tuple[str, ...]) -> list[Curve]:
+    rows = trials(run, of, over)
     found = []
-    for group in groups(rows, request.get("per") or ()):
+    for group in groups(rows, per):
         used = group.used[np.isfinite(group.used["at"])]
         counts = merge_counts(used["at"], np.ones(len(used)), used["y"])
         found.append(Curve(group, *counts, unit=str(rows["at_unit"].iloc[0])))

@@ -7,7 +7,7 @@ from typing import Any
 
 from labctl.analysis import comparison, curves, readings
 from labctl.analysis.results import Result
-from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, run_name
+from labctl.analysis.runs import AnalysisError, Remembered, Run, device_name, requests_of, run_name
 from labctl.analysis.transistor import (
     base_current,
     bells,
@@ -63,6 +63,7 @@ def analyze_run(run: Run, requests: Iterable[Mapping[str, Any]] | None = None) -
     Raises ``AnalysisError`` for a request that is unknown, and for other requests that name what the run has not.
     """
     own = requests is None
+    run = Remembered(run)
     results: list[Result] = []
     for request in requests_of(run) if requests is None else requests:
         name = str(request.get("request"))

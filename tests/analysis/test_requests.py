@@ -50,6 +50,15 @@ def test_thresholds_of_both_states_within_three_standard_errors(table):
         assert row.note.startswith(f"{row.value / 20:.4f} V/um"), "as papers quote it, on 20 um"
 
 
+def test_however_many_requests_the_trials_are_gone_through_once(two_states, monkeypatch):
+    calls = []
+    monkeypatch.setattr("labctl.analysis.curves.trials", lambda *asked: calls.append(asked) or trials(*asked))
+    requests = [{"request": name, "over": "field"} for name in ("probability", "sigmoid", "threshold", "shift")]
+    results = analyze_run(two_states, requests)
+    assert len(calls) == 1
+    assert results == [r for one in requests for r in analyze_run(two_states, [one])]
+
+
 def test_shift_holds_the_truth_and_names_both_states(table):
     row = table.loc[("threshold_shift", "initial -> sensitized")]
     assert row.low < -0.539 < row.high

@@ -29,6 +29,10 @@ Seconds = Annotated[float, _si("s"), _said("s")]
 Metres = Annotated[float, _si("m"), _said("m")]
 Farads = Annotated[float, _si("F"), _said("F")]
 Ohms = Annotated[float, _si("ohm"), _said("ohm")]
+Joules = Annotated[float, _si("J"), _said("J")]
+Coulombs = Annotated[float, _si("C"), _said("C")]
+VoltsPerMetre = Annotated[float, _si("V/m"), _said("V/m")]
+Magnitude = Annotated[Volts, Field(ge=0)]  # a limit of |V|
 
 
 class _Model(BaseModel):
@@ -69,7 +73,7 @@ class Connection(_Model):
     isolation: Literal["relay", "output", "series", "rsu", "direct"] = "direct"
     relay: str | None = None
     position: str | None = None
-    limit: Volts | None = Field(default=None, description="largest |V| that this path passes, such as 25 V of an RSU")
+    limit: Magnitude | None = Field(default=None, description="largest |V| that this path passes, such as 25 V of an RSU")
     capacitance: Farads = Field(default=0.0, description="cable capacitance to ground")
     rsu: str | None = Field(default=None, description="WGFMU channel whose RSU this SMU passes through")
     manual: bool = Field(default=False, description="needs an operator to plug it in")
@@ -90,7 +94,7 @@ class Wiring(_Model):
     connections: tuple[Connection, ...]
     relays: dict[str, Relay] = Field(default_factory=dict)
     triggers: tuple[TriggerLine, ...] = ()
-    limits: dict[str, Volts] = Field(default_factory=dict, description="terminal -> largest |V| the wiring allows")
+    limits: dict[str, Magnitude] = Field(default_factory=dict, description="terminal -> largest |V| the wiring allows")
 
     @model_validator(mode="after")
     def _relays_exist(self) -> Wiring:
@@ -115,14 +119,50 @@ class Wiring(_Model):
 class LimitException(_Model):
     """A cap above the device limit that a run must ask for (``--allow NAME``)."""
 
-    voltage: Volts
+    voltage: Magnitude
     pulses: int = Field(gt=0, description="most pulses above the ordinary limit in one run")
+    ever: int | None = Field(default=None, gt=0, description="most over the device's life, by its ledger")
+
+
+class DwellLimit(_Model):
+    """How long, in total over the device's life, a terminal may stay above a level."""
+
+    terminal: str
+    above: Volts = Field(ge=0)
+    duration: Seconds = Field(alias="for", gt=0)
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class PulseLimit(_Model):
+    """Most pulses over the device's life: of one terminal and role, or of all where one is left out."""
+
+    terminal: str | None = None
+    role: str | None = None
+    at_most: float = Field(gt=0)
+
+
+def _one_number(value: Any) -> Any:
+    """A plain number bounds the pulses of every terminal."""
+    return [{"at_most": float(value)}] if isinstance(value, int | float | str) else value
 
 
 class DeviceLimits(_Model):
-    voltage: dict[str, Volts] = Field(description="terminal -> largest |V| against common")
-    current: Amperes | None = None
-    read_voltage: Volts | None = Field(default=None, description="largest |V| of a non-disturbing read")
+    """What the device stands; each limit that is given is proved.
+
+    ``charge``, ``dwell`` and ``pulses`` are budgets: what earlier runs have used, by the ledger, counts too.
+    """
+
+    voltage: dict[str, Magnitude] = Field(description="terminal -> largest |V| against common")
+    current: Amperes | None = Field(default=None, ge=0, description="largest current through the channel")
+    read_voltage: Magnitude | None = Field(default=None, description="largest |V| of a non-disturbing read")
+    field: VoltsPerMetre | None = Field(default=None, gt=0, description="largest |V| along the channel over its length")
+    energy: Joules | None = Field(default=None, gt=0, description="largest energy of one pulse")
+    charge: Coulombs | None = Field(default=None, gt=0, description="largest charge through a terminal")
+    dwell: tuple[DwellLimit, ...] = ()
+    pulses: Annotated[tuple[PulseLimit, ...], BeforeValidator(_one_number)] = Field(
+        default=(), description="a number, or a list of {terminal, role, at_most}"
+    )
     exceptions: dict[str, LimitException] = Field(default_factory=dict)
 
 
@@ -141,12 +181,32 @@ class Device(_Model):
 
     id: str
     kind: Literal["hnno", "aab", "resistor"]
-    length: Metres | None = Field(default=None, description="channel length; turns fields (V/m) into voltages")
-    resistance: tuple[Ohms, Ohms] | None = Field(default=None, description="smallest and largest resistance expected")
+    length: Metres | None = Field(default=None, gt=0, description="channel length; turns fields (V/m) into voltages")
+    resistance: tuple[Ohms, Ohms] | None = Field(
+        default=None, description="of the channel: smallest at any level that the limits admit, largest at small voltage"
+    )
     expected: tuple[Expectation, ...] = Field(
         default=(), description="currents expected at given levels: a sweep that must exceed its compliance is refused"
     )
     limits: DeviceLimits
+
+    @property
+    def gate(self) -> str | None:
+        """The terminal behind an oxide, if the device has one: its voltage does not lie along the channel."""
+        return "gate" if self.kind == "aab" else None
+
+    @model_validator(mode="after")
+    def _limits_can_be_proved(self) -> Device:
+        if self.resistance is not None and not 0 < self.resistance[0] <= self.resistance[1]:
+            raise ValueError("'resistance' is the smallest and the largest one, both above 0 ohm")
+        if self.limits.field is not None and self.length is None:
+            raise ValueError("a limit of the field needs the channel's 'length'")
+        if self.limits.energy is not None and self.resistance is None:
+            raise ValueError("a limit of the pulse energy needs the smallest 'resistance' of the device")
+        named = {limit.terminal for limit in (*self.limits.dwell, *self.limits.pulses)} - {None}
+        if unknown := sorted(str(name) for name in named - set(self.limits.voltage)):
+            raise ValueError(f"a limit names the terminal {unknown[0]!r}, for which 'voltage' gives no limit")
+        return self
 
 
 class Simulation(_Model):

@@ -73,7 +73,7 @@ class Connection(_Model):
     isolation: Literal["relay", "output", "series", "rsu", "direct"] = "direct"
     relay: str | None = None
     position: str | None = None
-    limit: Magnitude | None = Field(default=None, description="largest |V| that this path passes, such as 25 V of an RSU")
+    limit: Magnitude | None = Field(default=None, description="what this path passes, such as 25 V of an RSU")
     capacitance: Farads = Field(default=0.0, description="cable capacitance to ground")
     rsu: str | None = Field(default=None, description="WGFMU channel whose RSU this SMU passes through")
     manual: bool = Field(default=False, description="needs an operator to plug it in")
@@ -183,7 +183,8 @@ class Device(_Model):
     kind: Literal["hnno", "aab", "resistor"]
     length: Metres | None = Field(default=None, gt=0, description="channel length; turns fields (V/m) into voltages")
     resistance: tuple[Ohms, Ohms] | None = Field(
-        default=None, description="of the channel: smallest at any level that the limits admit, largest at small voltage"
+        default=None,
+        description="of the channel: smallest at any level within the limits, largest at small voltage",
     )
     expected: tuple[Expectation, ...] = Field(
         default=(), description="currents expected at given levels: a sweep that must exceed its compliance is refused"
@@ -203,8 +204,8 @@ class Device(_Model):
             raise ValueError("a limit of the field needs the channel's 'length'")
         if self.limits.energy is not None and self.resistance is None:
             raise ValueError("a limit of the pulse energy needs the smallest 'resistance' of the device")
-        named = {limit.terminal for limit in (*self.limits.dwell, *self.limits.pulses)} - {None}
-        if unknown := sorted(str(name) for name in named - set(self.limits.voltage)):
+        named = [*(d.terminal for d in self.limits.dwell), *(p.terminal for p in self.limits.pulses)]
+        if unknown := sorted({str(name) for name in named if name is not None} - set(self.limits.voltage)):
             raise ValueError(f"a limit names the terminal {unknown[0]!r}, for which 'voltage' gives no limit")
         return self
 

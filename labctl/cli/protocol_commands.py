@@ -69,9 +69,9 @@ def check(
     ready = api.prepare(protocol, bench, overrides=overrides(set_), allow=allow)
     if json_:
         say_json({"protocol": ready.plan.protocol, "bench": ready.plan.bench, **_verdict(ready.plan)})
+    _refuse(ready.plan)
     for warning in ready.plan.warnings:
         print(f"labctl: warning: {warning}", file=sys.stderr)
-    _refuse(ready.plan)
     if not json_:
         print(f"{ready.plan.protocol} on bench {ready.plan.bench}: inside all limits")
 

@@ -59,7 +59,7 @@ def run(
     ready = api.prepare(protocol, bench, simulate=simulate, overrides=overrides(set_), seed=seed, allow=allow)
     if ready.simulated:
         print("SIMULATED: no instrument is driven", file=sys.stderr)
-    for warning in ready.plan.warnings:
+    for warning in () if ready.plan.violations else ready.plan.warnings:
         print(f"labctl: warning: {warning}", file=sys.stderr)
     with observer(progress, ready.plan) as watch:
         outcome = api.run(

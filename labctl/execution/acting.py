@@ -18,7 +18,7 @@ from labctl.execution.events import StopRun, Trace
 from labctl.execution.shapes import corners
 from labctl.numerics import fit_resistance
 from labctl.plan import operations as o
-from labctl.plan.proof import ROUNDING
+from labctl.plan.findings import ROUNDING
 from labctl.plan.shapes import staircase
 from labctl.protocol import units
 from labctl.store.flags import Flags

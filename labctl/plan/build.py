@@ -14,6 +14,7 @@ from labctl.bench.facts import proof_facts
 from labctl.plan import compliance
 from labctl.plan import operations as o
 from labctl.plan.cost import predict
+from labctl.plan.dose import Dose
 from labctl.plan.errors import PlanError
 from labctl.plan.measuring import Measuring
 from labctl.plan.plan import Node, Plan
@@ -30,8 +31,17 @@ from labctl.protocol import steps as s
 MANY_SWITCHINGS = 20_000
 
 
-def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow: tuple[str, ...] = ()) -> Plan:
+def build_plan(
+    protocol: Protocol,
+    bench: BenchDescription,
+    *,
+    seed: int,
+    allow: tuple[str, ...] = (),
+    used: Dose | None = None,
+) -> Plan:
     """Lower, bound and cost ``protocol`` on ``bench``; violations of limits are listed in the plan, not raised.
+
+    ``used``: what earlier runs have applied to the device; it counts against the budgets of charge, dwell and pulses.
 
     Raises:
         PlanError: the bench has no source for a step, or the protocol needs what the bench file does not say.
@@ -48,12 +58,12 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
     body = lowering.block(protocol.steps)
     ops = (*arm(body, sources), *body)
     nodes = tuple(lowering.nodes)
-    prover = Prover(bench, sources, nodes, allow)
-    prover.visit(ops, {}, 1)
     cost = predict(ops, sources, bench)
+    prover = Prover(bench, sources, nodes, allow, used)
+    findings = prover.prove(ops, cost.longest)
     if cost.rows.get("route", 0) > MANY_SWITCHINGS:
         worn = f"{cost.rows['route']:.0f} switchings between sources: relays wear (F8); most last some 1e6"
-        prover.result.warnings.append(worn)
+        findings.warnings.append(worn)
     rounded = roundings(ops, sources, bench)
     refused = (*compliance.refused(ops, bench.device, nodes), *beyond(rounded, protocol.tolerance, nodes))
     return Plan(
@@ -64,10 +74,11 @@ def build_plan(protocol: Protocol, bench: BenchDescription, *, seed: int, allow:
         seed=seed,
         nodes=nodes,
         ops=ops,
-        envelope=prover.result.envelope,
+        envelope=prover.envelope,
         cost=cost,
-        violations=(*prover.result.violations, *refused),
-        warnings=tuple(prover.result.warnings),
+        dose=prover.dose,
+        violations=(*findings.violations, *refused),
+        warnings=tuple(findings.warnings),
         allowed=allow,
         tolerance=protocol.tolerance,
         quantisation=rounded,

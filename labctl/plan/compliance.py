@@ -52,7 +52,7 @@ def _least(sweep: o.Sweep, station: o.Station, device: Device, taken: Taken) -> 
     """Smallest current (A) that the device is expected to draw at the worst levels of a sweep, and why."""
     least, why = 0.0, ""
     swept = sweep.stations[0]
-    if device.resistance is not None and station is swept:
+    if device.resistance is not None and station is swept and station.terminal != device.gate:
         level = max((abs(v) for level in sweep.levels for v in _values(level, taken)), default=0.0)
         least = level / device.resistance[1]
         why = f"at {level:g} V through the largest resistance expected, {device.resistance[1]:g} ohm"

@@ -39,10 +39,7 @@ class TerminalDose:
         return sum(seconds for volts, seconds in self.held if volts > round(level, DIGITS))
 
     def __add__(self, other: TerminalDose) -> TerminalDose:
-        roles = {role: self.count(role) + other.count(role) for role in {**self.pulses, **other.pulses}}
-        return TerminalDose(
-            roles, self.beyond + other.beyond, self.charge + other.charge, levels(self.held + other.held)
-        )
+        return total((self, other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +62,18 @@ def levels(held: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ..
     for volts, seconds in held:
         summed[round(abs(volts), DIGITS)] += seconds
     return tuple((volts, summed[volts]) for volts in sorted(summed) if summed[volts] > 0)
+
+
+def total(parts: Iterable[TerminalDose]) -> TerminalDose:
+    """Doses of one terminal as one."""
+    listed = list(parts)
+    roles: dict[str, float] = defaultdict(float)
+    for part in listed:
+        for role, number in part.pulses.items():
+            roles[role] += number
+    return TerminalDose(
+        dict(roles),
+        sum(part.beyond for part in listed),
+        sum(part.charge for part in listed),
+        levels(pair for part in listed for pair in part.held),
+    )

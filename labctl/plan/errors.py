@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import shorten
 
 from labctl.plan.plan import Plan, Violation
+from labctl.protocol import units
 
 
 class PlanError(ValueError):
@@ -68,25 +69,29 @@ _UNITS = {
     "period": "s",
     "pulses": "",
     "vectors": "",
-    "read voltage": "V",
+    "field": "V/m",
+    "energy": "J",
+    "charge": "C",
+    "dwell": "s",
+    "sources": "",
+    "compliance": "A",
+    "nplc": "",
+    "points": "",
 }
 
 
 def describe(violation: Violation) -> str:
     """One sentence: value, limit, whose limit it is, and by how much it is missed."""
-    limit, unit = violation.limit, _UNITS.get(violation.limit.quantity, "")
-    relation = (
-        "below the minimum" if violation.value < limit.value and limit.quantity in _MINIMA else "beyond the limit"
-    )
+    limit = violation.limit
+    below = violation.value < limit.value and limit.quantity in _MINIMA
+    relation = "below the minimum" if below else "beyond the limit"
     by = abs(abs(violation.value) - limit.value)
-    return (
-        (
-            f"{limit.quantity} {violation.value:.6g} {unit} is {relation} {limit.value:.6g} {unit} "
-            f"of the {limit.whose} ({limit.name}), by {by:.3g} {unit}"
-        )
-        .replace("  ", " ")
-        .rstrip()
-    )
+    value, bound, missed = (_said(number, limit.quantity) for number in (violation.value, limit.value, by))
+    return f"{limit.quantity} {value} is {relation} {bound} of the {limit.whose} ({limit.name}), by {missed}"
 
 
-_MINIMA = {"width", "edge", "period"}
+def _said(number: float, quantity: str) -> str:
+    return units.text(float(f"{number:.6g}"), _UNITS.get(quantity, ""))
+
+
+_MINIMA = {"width", "edge", "period", "compliance", "nplc"}

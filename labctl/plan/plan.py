@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from labctl.bench.facts import fingerprint
+from labctl.plan.dose import Dose
 from labctl.plan.operations import Op
 
 
@@ -119,6 +120,7 @@ class Plan:
     ops: tuple[Op, ...]
     envelope: dict[str, Extent]
     cost: Cost
+    dose: Dose = field(default_factory=Dose)
     violations: tuple[Violation, ...] = ()
     warnings: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from sim_backend.circuit.player import Player
 from sim_backend.circuit.port import Port
 from sim_backend.clock import Clock
 from sim_backend.devices.device import TwoTerminalDevice
+from sim_backend.witness import Witness
 
 _MANY = 4  # periods from which on handing them over together pays
 
@@ -46,6 +47,7 @@ class Circuit:
         self.ports: dict[str, Port] = {}
         self.extremes = {name: Extremes() for name in self.terminals}
         self.contention = dict.fromkeys(self.terminals, 0.0)  # s that several ports drove one terminal
+        self.witness: Witness | None = None
         self._recent = {name: Extremes() for name in self.terminals}
         self._ends = self.terminals[::-1] if swapped else self.terminals
         self._cables: dict[str, list[tuple[Port, float]]] = {name: [] for name in self.terminals}
@@ -242,7 +244,19 @@ class Circuit:
             self._record(start)
             if spent >= left:
                 self._record(finish)
+            if self.witness is not None:
+                self._testify(self.witness, min(spent, left), left, start, finish)
             done = done + spent if spent < duration - done else duration
+
+    def _testify(self, witness: Witness, spent: float, whole: float, start: Solution, finish: Solution) -> None:
+        """Tell the witness of the first ``spent`` of ``whole`` seconds between two operating points."""
+        share = spent / whole if whole else 1.0
+        nodes = {
+            self._ends[0]: (start.first, start.first + (finish.first - start.first) * share),
+            self._ends[1]: (start.second, start.second + (finish.second - start.second) * share),
+        }
+        current = (start.current, start.current + (finish.current - start.current) * share)
+        witness.stretch(spent, nodes, self._ends, current, bool(self._playing))
 
     def _until_limits_change(
         self, ports: list[Port], done: float, left: float, start: Solution, finish: Solution
@@ -310,6 +324,13 @@ class Circuit:
         self._include(self._ends[steady], level, done.largest_current)
         for voltage in (done.lowest, done.highest):
             self._include(self._ends[moving], level + voltage * (1 if steady else -1), done.largest_current)
+        if self.witness is not None:
+            for seconds, first_emf, last_emf in zip(wave.durations, starts, ends, strict=True):
+                sign = 1 if steady else -1
+                edge = (level + sign * first_emf, level + sign * last_emf)
+                nodes = {self._ends[steady]: (level, level), self._ends[moving]: edge}
+                flowing = (done.largest_current if first_emf else 0.0, done.largest_current if last_emf else 0.0)
+                self.witness.stretch(seconds, nodes, self._ends, flowing, playing=True, count=done.periods)
         player.skip(done.periods)
         self._time = min(end, player.start + player.cycle * wave.period)
         self._retire(port, player)

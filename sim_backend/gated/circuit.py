@@ -19,6 +19,7 @@ from sim_backend.gated.nodes import Cable, Nodes
 from sim_backend.gated.port import GatedPort
 from sim_backend.gated.recording import Edges, RecordedBlock, Recording
 from sim_backend.gated.score import Block, blocks
+from sim_backend.witness import Witness
 
 
 class GatedCircuit:
@@ -40,6 +41,7 @@ class GatedCircuit:
         self._nodes = Nodes(device)
         self._noted: tuple[float, ...] = ()  # voltages that the extremes have seen last
         self._recordings: list[Recording] = []
+        self.witness: Witness | None = None
         self._time = clock.now
 
     # -- wiring ----------------------------------------------------------------------------------------------------
@@ -232,6 +234,8 @@ class GatedCircuit:
         )
         start = self._time
         self._time += float(durations.sum()) * count
+        if self.witness is not None:
+            self._testify(self.witness, durations, nodes, count)
         if not self._recordings and count == 1:
             for piece in pieces:
                 self.device.ramp(*piece)
@@ -241,6 +245,17 @@ class GatedCircuit:
         passage = self.device.run(pieces, count)
         for recording in self._recordings:
             recording.blocks.append(RecordedBlock(start, count, durations, nodes, passage, resistance, cables))
+
+    def _testify(
+        self, witness: Witness, durations: NDArray[np.float64], nodes: Mapping[str, Edges], count: int
+    ) -> None:
+        """Tell the witness of ``count`` periods; the channel's current is that of the state they begin in."""
+        playing = any(p.cursor is not None and not p.cursor.finished for p in self.ports.values())
+        for k, seconds in enumerate(durations.tolist()):
+            edges = {name: (float(edge.starts[k]), float(edge.ends[k])) for name, edge in nodes.items()}
+            along = (edges["drain"][0] - edges["source"][0], edges["drain"][1] - edges["source"][1])
+            current = (self.device.channel_current(along[0]), self.device.channel_current(along[1]))
+            witness.stretch(seconds, edges, ("drain", "source"), current, playing, count)
 
     def _track(self) -> None:
         """Nodes go to where their sources are."""

@@ -49,6 +49,18 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _opened(path: Path) -> h5py.File:
+    """Without HDF5's file locks: a published file is never written, and they fail on some network shares."""
+    import h5py
+
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "file locking flag" not in str(error):
+            raise
+        return h5py.File(path, "r")  # as this process has it open already
+
+
 _INDEX = np.dtype([("group", "<u2"), ("length", "<u4"), ("offset", "<u8")])
 
 
@@ -59,8 +71,6 @@ class H5Reader:
     """
 
     def __init__(self, path: Path, identity: c.Identity | None = None) -> None:
-        import h5py
-
         self.path = path
         if identity is not None:
             self.identity = identity
@@ -69,8 +79,7 @@ class H5Reader:
         with reading(path):
             if path.is_dir():
                 raise IsADirectoryError(0, "it is a folder")
-            # Without HDF5's file locks: a published file is never written, and they fail on some network shares.
-            self._file: h5py.File = h5py.File(path, "r", locking=False)
+            self._file = _opened(path)
         try:
             self._check_format()
         except BaseException:

@@ -88,8 +88,16 @@ def check_pages(path: Path) -> Pages | None:
             return Pages(())
         stream.seek(length)
         spans = _read_map(stream.read(packed))
+        stream.seek(0)
+        if _open_for_writing(stream.read(12)):
+            spans.insert(0, (0, 12, "the mark of a program that has it open for writing, or ended while it had"))
     spans += [(length, packed, "the map of the file")]
     return Pages(tuple(_named(bad, length + packed, spans)))
+
+
+def _open_for_writing(start: bytes) -> bool:
+    """Whether HDF5 (superblock 3) has marked the file as open for writing."""
+    return start[:9] == b"\x89HDF\r\n\x1a\n\x03" and bool(start[11] & 1)
 
 
 def _checksums(stream: BinaryIO, length: int) -> npt.NDArray[np.uint32]:

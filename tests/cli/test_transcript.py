@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl import load_run
-from labctl.cli import main
 from labctl.testing import bench_file
 from labctl.transcript import escaped, unescaped
-
-Labctl = Callable[..., int]
+from tests.cli.conftest import Labctl
 
 #: protocol -> (base of its bench, what is set to make it short)
 CASES: dict[str, tuple[str, list[str]]] = {
@@ -25,19 +21,6 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "aab/single_pulse": ("aab", []),
     "aab/pulse_train": ("aab", ["--set", "count=5"]),
 }
-
-
-@pytest.fixture
-def labctl(monkeypatch: pytest.MonkeyPatch) -> Labctl:
-    """The command in this process; its exit code."""
-
-    def call(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["labctl", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0)
-
-    return call
 
 
 def lines_of(file: Path) -> list[list[str]]:

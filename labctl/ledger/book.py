@@ -17,6 +17,7 @@ from labctl.ledger.applied import applied
 from labctl.plan.dose import Dose
 from labctl.store import Run, RunFileError, load_run
 from labctl.store.continuation import pending
+from labctl.store.h5_reader import H5Reader
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,13 @@ def read_ledger(folder: str | Path, device: str) -> Ledger:
     problems, others = [], set()
     for path in _run_files(Path(folder)):
         try:
-            run = load_run(path, check=False)
-            name, identity = str(run.meta["device"]), str(run.meta["run_id"])
+            name = _device(path)
             if name != device:
                 others.add(name)
-            elif identity not in found or _events(run) > _events(found[identity]):
+                continue
+            run = load_run(path, check=False)
+            identity = str(run.meta["run_id"])
+            if identity not in found or _events(run) > _events(found[identity]):
                 found[identity] = run
         except RunFileError as error:
             problems.append(error.message)
@@ -100,6 +103,14 @@ def _run_files(folder: Path) -> list[Path]:
     """Run files, and journals of runs that have none."""
     finished = sorted(folder.glob("*.h5"))
     return [*finished, *(path for path in sorted(folder.glob("*.h5.journal")) if path.with_suffix("") not in finished)]
+
+
+def _device(path: Path) -> str:
+    """Whose run it is; of a run file, without reading more: most files of a folder are other devices'."""
+    if path.suffix == ".journal":
+        return str(load_run(path, check=False).meta["device"])
+    with H5Reader(path) as reader:
+        return reader.device
 
 
 def _events(run: Run) -> int:

@@ -118,6 +118,12 @@ class H5Reader:
             layouts = tuple(RowLayout.from_dict(i, table) for i, table in enumerate(header.pop("tables")))
             return c.Identity(self._file["entry/entry_identifier"][()].decode(), header, layouts)
 
+    @property
+    def device(self) -> str:
+        """The device of the run, and nothing else of the header read."""
+        with reading(self.path):
+            return str(self._file["entry/header/device"].asstr()[()])
+
     @cached_property
     def history(self) -> Sequence[c.Status]:
         with reading(self.path):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from labctl.execution.carry_out import Outcome
     from labctl.execution.events import Event
     from labctl.execution.past import Past
+    from labctl.ledger import Ledger
+    from labctl.plan.dose import Dose
     from labctl.plan.plan import Plan
     from labctl.protocol import Protocol
     from labctl.store import Run
@@ -32,13 +34,17 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Prepared:
-    """A protocol planned on a bench, ready to run."""
+    """A protocol planned on a bench, ready to run.
+
+    ``ledger``: of the device, where its limits have budgets that earlier runs count against.
+    """
 
     protocol: Protocol
     bench: BenchDescription
     bench_file: Path
     plan: Plan
     simulated: bool
+    ledger: Ledger | None = None
 
 
 def prepare(
@@ -49,6 +55,8 @@ def prepare(
     overrides: Mapping[str, str] | None = None,
     seed: int | None = None,
     allow: Sequence[str] = (),
+    device: str = "",
+    runs: str | Path | None = None,
 ) -> Prepared:
     """Load, resolve and plan; touches no instrument.
 
@@ -60,6 +68,8 @@ def prepare(
         overrides: parameter name -> YAML text, as ``--set`` takes it.
         seed: of random orders and of the simulated bench; None: the bench file's.
         allow: exceptions of the device's limits that this run asks for.
+        device: its id, if not the bench file's. runs: folder with its earlier runs, which count against the budgets
+            among the device's limits, simulated ones for a simulated run and real ones for a real run.
 
     Raises:
         ProtocolError, BenchFileError, PlanError: wrong files. Limits that the plan breaks are in ``plan.violations``.
@@ -77,18 +87,35 @@ def prepare(
                 f"{protocol}: a plan file has its own parameters, seed and exceptions",
                 hint="leave --set, --seed and --allow out, or plan the protocol again with them",
             )
-        return _prepare_saved(Path(protocol), bench, simulate)
+        return _prepare_saved(Path(protocol), bench, simulate, device, runs)
     loaded = load_protocol(protocol, overrides or {})
     named = bench if bench is not None else loaded.bench
     if named is None:
         raise PlanError(f"{loaded.name} names no bench", hint="give one with --bench, or 'bench:' in the protocol")
     file = find_bench(named)
     described = load_bench(file)
-    plan = build_plan(loaded, described, seed=described.simulation.seed if seed is None else seed, allow=tuple(allow))
-    return Prepared(loaded, described, file, plan, simulate or described.simulated)
+    simulated = simulate or described.simulated
+    ledger, used = _earlier(described, device, runs, simulated)
+    seed = described.simulation.seed if seed is None else seed
+    plan = build_plan(loaded, described, seed=seed, allow=tuple(allow), used=used)
+    return Prepared(loaded, described, file, plan, simulated, ledger)
 
 
-def _prepare_saved(path: Path, bench: str | Path | None, simulate: bool) -> Prepared:
+def _earlier(
+    bench: BenchDescription, device: str, runs: str | Path | None, simulated: bool
+) -> tuple[Ledger | None, Dose | None]:
+    """Ledger and dose of the device's earlier runs, if its limits count them."""
+    if runs is None or not bench.device.limits.lasting:
+        return None, None
+    from labctl.ledger import read_ledger
+
+    ledger = read_ledger(runs, device or bench.device.id)
+    return ledger, ledger.total(simulated).dose
+
+
+def _prepare_saved(
+    path: Path, bench: str | Path | None, simulate: bool, device: str, runs: str | Path | None
+) -> Prepared:
     """As ``prepare``, from a plan file; on the bench file that it names unless another is given."""
     from labctl.bench.errors import BenchFileError
     from labctl.bench.loading import find_bench, load_bench
@@ -106,7 +133,11 @@ def _prepare_saved(path: Path, bench: str | Path | None, simulate: bool) -> Prep
         raise PlanError(error.message, str(path), "name the bench file that the plan is for with --bench") from error
     described = load_bench(file)
     check_proved(plan, described)
-    return Prepared(protocol, described, file, plan, simulate or described.simulated)
+    simulated = simulate or described.simulated
+    ledger, used = _earlier(described, device, runs, simulated)
+    if used is not None:
+        plan = saved.origin.plan(protocol, described, used)
+    return Prepared(protocol, described, file, plan, simulated, ledger)
 
 
 def save_plan(ready: Prepared, path: str | Path) -> None:
@@ -159,7 +190,9 @@ def run(
     ready = (
         protocol
         if isinstance(protocol, Prepared)
-        else prepare(protocol, bench, simulate=simulate, overrides=overrides, seed=seed, allow=allow)
+        else prepare(
+            protocol, bench, simulate=simulate, overrides=overrides, seed=seed, allow=allow, device=device, runs=out
+        )
     )
     check_proved(ready.plan, ready.bench)
     specification = visa_specification(ready.bench, ready.bench_file, simulate, ready.plan.seed)

@@ -165,6 +165,12 @@ class DeviceLimits(_Model):
     )
     exceptions: dict[str, LimitException] = Field(default_factory=dict)
 
+    @property
+    def lasting(self) -> bool:
+        """Whether any of them counts what earlier runs have applied."""
+        budgets = self.charge is not None or self.dwell or self.pulses
+        return bool(budgets) or any(exception.ever is not None for exception in self.exceptions.values())
+
 
 class Expectation(_Model):
     """What a terminal draws while all the terminals named are within their levels, in any state of the device."""

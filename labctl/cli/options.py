@@ -27,6 +27,10 @@ AllowOption = Annotated[
     list[str],
     typer.Option("--allow", metavar="NAME", help="ask for a named exception of the device's limits"),
 ]
+DeviceOption = Annotated[str, typer.Option("--device", help="device id, if not the bench file's")]
+RunsOption = Annotated[
+    Path, typer.Option("--runs", metavar="DIR", help="folder with earlier runs, which count against budgets")
+]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder for the run file")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print exactly one JSON object on stdout")]
 

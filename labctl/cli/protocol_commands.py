@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from labctl.cli.options import AllowOption, BenchOption, JsonOption, ProtocolArgument, SeedOption, SetOption, overrides
-from labctl.cli.saying import fail, say_json
+from labctl.cli.options import (
+    AllowOption,
+    BenchOption,
+    DeviceOption,
+    JsonOption,
+    ProtocolArgument,
+    RunsOption,
+    SeedOption,
+    SetOption,
+    overrides,
+)
+from labctl.cli.saying import fail, say_json, say_uncounted
 
 if TYPE_CHECKING:
     from labctl.api import Prepared
@@ -61,14 +71,17 @@ def check(
     bench: BenchOption = None,
     set_: SetOption = [],  # noqa: B006
     allow: AllowOption = [],  # noqa: B006
+    device: DeviceOption = "",
+    runs: RunsOption = Path("runs"),
     json_: JsonOption = False,
 ) -> None:
     """Validate a protocol against a bench and its limits; touches no instrument."""
     from labctl import api
 
-    ready = api.prepare(protocol, bench, overrides=overrides(set_), allow=allow)
+    ready = api.prepare(protocol, bench, overrides=overrides(set_), allow=allow, device=device, runs=runs)
+    say_uncounted(ready.ledger)
     if json_:
-        say_json({"protocol": ready.plan.protocol, "bench": ready.plan.bench, **_verdict(ready.plan)})
+        say_json({"protocol": ready.plan.protocol, "bench": ready.plan.bench, **_verdict(ready)})
     _refuse(ready.plan)
     for warning in ready.plan.warnings:
         print(f"labctl: warning: {warning}", file=sys.stderr)
@@ -92,20 +105,27 @@ def plan(
         Path | None,
         typer.Option("--transcript", metavar="F", help="rehearse it, simulated, and write every message to F"),
     ] = None,
+    device: DeviceOption = "",
+    runs: RunsOption = Path("runs"),
     json_: JsonOption = False,
 ) -> None:
     """Cost, envelope and proof of limits, without an instrument."""
     from labctl import api
     from labctl.plan.text import describe_plan
 
-    ready = api.prepare(protocol, bench, overrides=overrides(set_), seed=seed, allow=allow)
+    ready = api.prepare(protocol, bench, overrides=overrides(set_), seed=seed, allow=allow, device=device, runs=runs)
+    say_uncounted(ready.ledger)
     if figure is not None:
         from labctl.report.plan_figure import save_plan_figure
 
         save_plan_figure(ready.plan, ready.bench, figure)
-    verdict = _verdict(ready.plan)
+    verdict = _verdict(ready)
     if not json_:
         print("\n".join(describe_plan(ready.plan)))
+        if ready.ledger is not None:
+            number = len(ready.ledger.total(ready.simulated).entries)
+            what = "simulated" if ready.simulated else "real"
+            print(f"\nbudgets count {number} earlier {what} runs of {ready.ledger.device} in {ready.ledger.folder}")
     elif ready.plan.violations:
         say_json(verdict)
     _refuse(ready.plan)
@@ -142,10 +162,15 @@ def _rehearse(ready: Prepared, file: Path, json_: bool) -> dict[str, Any]:
     }
 
 
-def _verdict(planned: Any) -> dict[str, Any]:
+def _verdict(ready: Prepared) -> dict[str, Any]:
     from labctl.plan.errors import describe as violation_text
     from labctl.plan.plan import to_plain
 
+    planned = ready.plan
+    earlier = None
+    if ready.ledger is not None:
+        runs = [str(entry.run) for entry in ready.ledger.total(ready.simulated).entries]
+        earlier = {"device": ready.ledger.device, "folder": str(ready.ledger.folder), "runs": runs}
     return {
         **to_plain(planned.cost),
         "envelope": to_plain(planned.envelope),
@@ -163,6 +188,7 @@ def _verdict(planned: Any) -> dict[str, Any]:
         "warnings": list(planned.warnings),
         "hash": planned.hash,
         "fingerprint": planned.fingerprint,
+        "earlier": earlier,
         "tolerance": planned.tolerance,
         "quantisation": [_placed(planned, rounding) for rounding in planned.quantisation],
         "host_timed": [_placed(planned, wait) for wait in planned.host_timed],

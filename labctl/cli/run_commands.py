@@ -11,6 +11,7 @@ import typer
 from labctl.cli.options import (
     AllowOption,
     BenchOption,
+    DeviceOption,
     JsonOption,
     OutOption,
     ProtocolArgument,
@@ -20,7 +21,7 @@ from labctl.cli.options import (
     SimulateOption,
     overrides,
 )
-from labctl.cli.saying import fail, say_json
+from labctl.cli.saying import fail, say_json, say_uncounted
 
 ConfirmOption = Annotated[
     list[str],
@@ -46,7 +47,7 @@ def run(
     out: OutOption = Path("runs"),
     allow: AllowOption = [],  # noqa: B006
     operator: Annotated[str, typer.Option("--operator", help="who runs it")] = "",
-    device: Annotated[str, typer.Option("--device", help="device id, if not the bench file's")] = "",
+    device: DeviceOption = "",
     note: Annotated[str, typer.Option("--note", help="kept in the run file")] = "",
     confirm: ConfirmOption = [],  # noqa: B006
     progress: ProgressOption = "auto",
@@ -56,9 +57,12 @@ def run(
     from labctl import api
     from labctl.progress import observer, operator_prompt
 
-    ready = api.prepare(protocol, bench, simulate=simulate, overrides=overrides(set_), seed=seed, allow=allow)
+    ready = api.prepare(
+        protocol, bench, simulate=simulate, overrides=overrides(set_), seed=seed, allow=allow, device=device, runs=out
+    )
     if ready.simulated:
         print("SIMULATED: no instrument is driven", file=sys.stderr)
+    say_uncounted(ready.ledger)
     for warning in () if ready.plan.violations else ready.plan.warnings:
         print(f"labctl: warning: {warning}", file=sys.stderr)
     with observer(progress, ready.plan) as watch:

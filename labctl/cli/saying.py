@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from labctl.ledger import Ledger
 
 
 def fail(what: str, do: str, code: int) -> NoReturn:
@@ -13,6 +16,12 @@ def fail(what: str, do: str, code: int) -> NoReturn:
     if do:
         print(f"        {do}", file=sys.stderr)
     sys.exit(code)
+
+
+def say_uncounted(ledger: Ledger | None) -> None:
+    """Warn of earlier runs that could not be counted against the device's budgets."""
+    for problem in ledger.problems if ledger is not None else ():
+        print(f"labctl: warning: not counted among the earlier runs: {problem}", file=sys.stderr)
 
 
 def say_json(value: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from labctl.bench.description import BenchDescription
 from labctl.bench.loading import parse_bench
 from labctl.plan.build import build_plan
+from labctl.plan.dose import Dose
 from labctl.plan.plan import Plan
 from labctl.protocol import Protocol, load_protocol
 from labctl.protocol.sources import Source
@@ -66,6 +67,6 @@ class Origin:
         """The bench; ``name`` is what errors call it. BenchFileError."""
         return parse_bench(self.bench, name)
 
-    def plan(self, protocol: Protocol, bench: BenchDescription) -> Plan:
-        """The plan of the protocol on ``bench``. PlanError."""
-        return build_plan(protocol, bench, seed=self.seed, allow=self.allow)
+    def plan(self, protocol: Protocol, bench: BenchDescription, used: Dose | None = None) -> Plan:
+        """The plan of the protocol on ``bench``; ``used`` as for ``build_plan``. PlanError."""
+        return build_plan(protocol, bench, seed=self.seed, allow=self.allow, used=used)

@@ -1,0 +1,119 @@
+"""Budgets of a device count yesterday's runs: a plan that one run could afford is refused after it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl import api
+from labctl.plan.errors import RefusedByLimits
+from labctl.testing import bench_file
+
+HEAD = "protocol: 1\ntitle: t\nbench: hnno\nsteps:\n"
+TWENTY = "  - repeat: 20\n    do:\n      - pulse: {at: pd, level: 4 V, width: 1 ms, role: set}\n"
+ERASE = """
+  - allow: erase
+    because: test
+    do:
+      - repeat: 5
+        do:
+          - pulse: {at: pd, level: -6.2 V, width: 100 us, role: erase}
+"""
+LIMITS = {
+    "pulses": {"pulses": 30},
+    "dwell": {"dwell": [{"terminal": "pd", "above": "3 V", "for": "30 ms"}]},
+    "charge": {"charge": "4 uC"},  # 4 V over 25 kohm for 20 ms: 3.2 uC
+}
+
+
+@pytest.fixture
+def protocol(tmp_path: Path) -> Path:
+    path = tmp_path / "p.yaml"
+    path.write_text(HEAD + TWENTY, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("budget", LIMITS)
+def test_a_second_run_is_refused(tmp_path: Path, protocol: Path, budget: str) -> None:
+    bench = bench_file(tmp_path, device={"limits": LIMITS[budget]})
+    api.run(protocol, bench, out=tmp_path / "runs")
+    with pytest.raises(RefusedByLimits, match="of it in earlier runs") as refusal:
+        api.run(protocol, bench, out=tmp_path / "runs")
+    assert refusal.value.exit_code == 3
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    api.run(protocol, bench, out=tmp_path / "runs", device="N7")  # another device
+    api.run(protocol, bench, out=tmp_path / "elsewhere")  # runs that are not there do not count
+
+
+def test_erases_are_counted_over_the_devices_life(tmp_path: Path) -> None:
+    """12 per run by the shipped bench; 8 ever by this one: 5 and 5 are too many."""
+    (tmp_path / "p.yaml").write_text(HEAD + ERASE, encoding="utf-8")
+    exceptions = {"erase": {"voltage": "6.5 V", "pulses": 12, "ever": 8}}
+    bench = bench_file(tmp_path, device={"limits": {"exceptions": exceptions}})
+    api.run(tmp_path / "p.yaml", bench, out=tmp_path / "runs", allow=("erase",))
+    with pytest.raises(RefusedByLimits, match=r"exception 'erase' in all runs, 5 of it in earlier runs"):
+        api.run(tmp_path / "p.yaml", bench, out=tmp_path / "runs", allow=("erase",))
+
+
+def test_an_interrupted_run_counts(tmp_path: Path, protocol: Path) -> None:
+    def interrupt(event: object, seen: list[object] = []) -> None:  # noqa: B006
+        seen.append(event)
+        if len(seen) == 16:
+            raise KeyboardInterrupt
+
+    bench = bench_file(tmp_path, device={"limits": {"pulses": 25}})
+    outcome = api.run(protocol, bench, out=tmp_path / "runs", progress=interrupt)
+    assert outcome.exit_code == 130
+    planned = api.prepare(protocol, bench, runs=tmp_path / "runs").plan
+    (violation,) = planned.violations
+    assert violation.value == 20 + 8  # every other row is a switching
+
+
+def test_the_plan_is_the_same_whatever_was_run_before(tmp_path: Path, protocol: Path) -> None:
+    """Its hash is of protocol and bench: a run can be repeated, and compared, in any folder."""
+    bench = bench_file(tmp_path, device={"limits": {"pulses": 60}})
+    before = api.prepare(protocol, bench, runs=tmp_path / "runs")
+    api.run(protocol, bench, out=tmp_path / "runs")
+    after = api.prepare(protocol, bench, runs=tmp_path / "runs")
+    assert after.ledger is not None
+    assert len(after.ledger.entries) == 1
+    assert before.plan.hash == after.plan.hash
+
+
+def test_simulated_runs_count_for_simulated_runs_only(tmp_path: Path, protocol: Path) -> None:
+    bench = bench_file(tmp_path, device={"limits": {"pulses": 30}}, visa="@ivi")
+    api.run(protocol, bench, out=tmp_path / "runs", simulate=True)
+    assert api.prepare(protocol, bench, runs=tmp_path / "runs", simulate=True).plan.violations
+    assert not api.prepare(protocol, bench, runs=tmp_path / "runs").plan.violations
+
+
+def test_without_budgets_no_run_is_looked_at(tmp_path: Path, protocol: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "bad.h5").write_bytes(b"")
+    bench = bench_file(tmp_path, device={"limits": {"charge": None, "dwell": [], "pulses": []}})
+    assert api.prepare(protocol, bench, runs=tmp_path / "runs").ledger is None
+
+
+def test_from_the_command_line(tmp_path: Path, protocol: Path) -> None:
+    bench = bench_file(tmp_path, device={"limits": {"pulses": 30}})
+    api.save_plan(api.prepare(protocol, bench), tmp_path / "PLAN.json")
+    api.run(protocol, bench, out=tmp_path / "runs")
+    (tmp_path / "runs" / "bad.h5").write_bytes(b"")
+
+    def labctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "labctl", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+
+    for command in (("run", "p.yaml"), ("check", "p.yaml"), ("run", "PLAN.json")):
+        done = labctl(*command, "--bench", str(bench))
+        assert done.returncode == 3, done.stderr
+        assert "pulses 40 is beyond the limit 30 of the device (on pd, 20 of it in earlier runs)" in done.stderr
+        assert "warning: not counted among the earlier runs: runs/bad.h5" in done.stderr
+    done = labctl("plan", "p.yaml", "--bench", str(bench), "--device", "N7", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["earlier"] == {"device": "N7", "folder": "runs", "runs": []}
+    assert labctl("check", "p.yaml", "--bench", str(bench), "--runs", "none").returncode == 0

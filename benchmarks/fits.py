@@ -1,18 +1,16 @@
 """Threshold fits: data sets per second and coverage of the interval, beside other programs.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/fits.py               # speed and coverage beside the peers, under a minute
-    OPENBLAS_NUM_THREADS=1 python benchmarks/fits.py --grid 10000  # coverage over designs, 10,000 experiments per cell
+    OPENBLAS_NUM_THREADS=1 python benchmarks/fits.py               # under a minute
 
 Speed is that of one core with the likelihood-ratio interval of V10 (17 voltages x 30 events). 'covers' is the share of
 95 % intervals that hold the true V10, 'usable' the share of fits that gave a finite interval narrower than the grid.
-Peers take part where they are installed (statsmodels, psignifit).
+Peers take part where they are installed (extra ``test``). Coverage over designs: ``coverage.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import itertools
 import math
 import time
 import warnings
@@ -22,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis.batch import Status, fit_many
-from labctl.analysis.design import expected
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -142,48 +139,10 @@ def compare(sets: int) -> None:
             report(name, time.perf_counter() - start, *np.array(ends).T)
 
 
-def grid(sets: int, seed: int) -> None:
-    """Unconditional coverage of every cell, and how the identifiable ones do."""
-    inside = []
-    print("points events   V10   slope  identifiable  covers  bounded  bias/V    half width/V  separated")
-    cells = itertools.product(
-        (5, 9, 17, 25), (5, 10, 30, 100), (3.0, 3.13, 3.6, 4.0, 4.7, 5.0), (0.03, 0.05, 0.1, 0.15, 0.25, 0.4, 0.8)
-    )
-    for number, (points, n, v10, slope) in enumerate(cells):
-        volts = np.linspace(3, 5, points)
-        told = expected(volts, n, v10 + slope * LN9, slope)
-        spikes = draw(np.random.default_rng([seed, number]), volts, n, v10, np.full(sets, slope))
-        batch = fit_many(volts, np.full(points, n), spikes)
-        found = batch.thresholds[0.1]
-        covers = float(np.mean((found.low <= v10) & (v10 <= found.high)))
-        bounded = np.isfinite(found.high - found.low)
-        bias = (
-            float(np.median(found.value[~np.isnan(found.value)] - v10)) if (~np.isnan(found.value)).any() else math.nan
-        )
-        half = float(np.median((found.high - found.low)[bounded]) / 2) if bounded.any() else math.nan
-        if told.identifiable:
-            inside.append(covers)
-        print(
-            f"{points:6} {n:6} {v10:5.2f} {slope:7.2f}  {'yes' if told.identifiable else 'no':12}  {covers:6.1%}  "
-            f"{bounded.mean():7.1%}  {bias:+7.4f}  {half:12.4f}  {np.mean(batch.status == Status.SEPARATED):9.1%}"
-        )
-    error = math.sqrt(0.95 * 0.05 / sets)
-    ends = f"{min(inside):.2%} to {max(inside):.2%}"
-    print(f"\nidentifiable cells: {len(inside)}, coverage {ends} (standard error {error:.2%})")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--grid", type=int, metavar="SETS", help="coverage over designs with so many experiments per cell"
-    )
     parser.add_argument("--sets", type=int, default=50_000, help="data sets of each kind for the speed")
-    parser.add_argument("--seed", type=int, default=7, help="of the grid")
-    options = parser.parse_args()
-    if options.grid:
-        grid(options.grid, options.seed)
-    else:
-        compare(options.sets)
+    compare(parser.parse_args().sets)
 
 
 if __name__ == "__main__":

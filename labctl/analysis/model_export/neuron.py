@@ -16,7 +16,7 @@ from labctl.analysis.estimate import Estimate
 from labctl.analysis.model_export.plain import CONFIDENCE, number, plain
 from labctl.analysis.requests import DEFAULTS
 from labctl.analysis.results import Result
-from labctl.analysis.runs import Run, device_name, requests_of, run_name, table, unit_of_variable
+from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, run_name, table, unit_of_variable
 from labctl.analysis.shift import difference
 from labctl.analysis.trials import level_scale
 
@@ -24,10 +24,15 @@ LEVEL = 0.1  #: of the threshold V10
 
 
 def activations(run: Run) -> Iterator[dict[str, Any]]:
+    """An entry for each state in which a run measured a probability curve of spikes."""
     for request in requests_of(run):
         if request.get("request") != "probability" or not request.get("over"):
             continue
-        for curve in curves(run, {"per": ["state"], **request}):
+        try:
+            found = curves(run, {"per": ["state"], **request})
+        except AnalysisError:  # a run that was stopped before it judged anything
+            continue
+        for curve in found:
             rows = curve.group.rows
             rising = bool(((rows["y"] == 1) & (rows["ratio"] > 1)).any())  # success of a reset, no spike
             if curve.at.size > 1 and curve.unit == "V" and not rising:

@@ -74,7 +74,9 @@ def analyze_run(run: Run, requests: Iterable[Mapping[str, Any]] | None = None) -
         except AnalysisError as error:
             if not own:
                 raise
-            results.append(_missing(run, name, str(error) if any(map(len, run.tables.values())) else "the run has no events"))
+            results.append(
+                _missing(run, name, str(error) if any(map(len, run.tables.values())) else "the run has no events")
+            )
     return results
 
 

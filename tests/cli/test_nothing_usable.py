@@ -42,7 +42,9 @@ def changed(good: Path, path: Path, rows: bool, flag: int = 0) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"), [(False, "the run has no events"), (True, "15 of 15 left out: 15 overflow")], ids=["none", "flagged"]
+    ("rows", "words"),
+    [(False, "the run has no events"), (True, "15 of 15 left out: 15 overflow")],
+    ids=["none", "flagged"],
 )
 def test_analysis_report_and_model(
     rows: bool, words: str, good: Path, labctl: Labctl, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -246,6 +246,9 @@ class TrainResponse(Request):
     of: Name = needed("reading or record")
     over: Name | None = given(None, "loop variable or repeat that counts pulses; time if left out")
     per: Names = given(["state"], f"curves: {Label}")
+    settling: Literal["left_out", "kept"] = given(
+        "left_out", "what a fast unit records while its filter settles (37 us on 1 uA)"
+    )
 
 
 class NullTime(Request):

@@ -345,8 +345,28 @@ def test_clipped_windows_of_a_record_are_not_averaged_in():
     trace["current"] = np.where(np.arange(80) % 20 == 3, 9.9e37, trace["current"])
     trace["status"] = np.where(np.arange(80) % 20 == 3, 2, 0)
     found = ask(bench.run, "train_response", of="response")
-    assert found["train_maximum", ""].n == 76
+    assert found["train_maximum", ""].n == 73  # the filter's first four, one of them clipped, are left out too
     assert found["train_maximum", ""].value == pytest.approx(1.03e-9, rel=0.01)
+
+
+def test_what_a_fast_unit_records_while_its_filter_settles_is_left_out():
+    """On 1 uA the windows that begin within 37 us; 'settling: kept' takes them. An SMU's record is taken whole."""
+    bench = TransistorBench()
+    bench.triangles(-10.0)
+    trace = bench.run.traces[0]
+    early = np.asarray(trace["time"]) < 40e-6
+    trace["current"] = np.where(early, -2e-9, trace["current"])
+    found = ask(bench.run, "train_response", of="response")
+    change = found["train_change", ""]
+    assert (change.n, int(early.sum())) == (76, 4)
+    assert "windows that begin in the first 37 us left out (the meter's filter)" in change.method
+    assert change.value > -0.5e-9
+    kept = ask(bench.run, "train_response", of="response", settling="kept")["train_change", ""]
+    assert kept.n == 80
+    assert "left out" not in kept.method
+    assert kept.value > 2e-9
+    bench.run.tables["sample"]["range"] = np.nan
+    assert ask(bench.run, "train_response", of="response")["train_change", ""].n == 80
 
 
 def test_no_usable_reading_of_a_train_is_refused():

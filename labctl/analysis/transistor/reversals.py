@@ -65,6 +65,17 @@ def reversals(blocks: Blocks, freedom: int, seed: int = 1) -> Reversals:
     return Reversals(rise, chances[0], fall, chances[1])
 
 
+def span_of_fall(y: Floats) -> tuple[int, int]:
+    """Where the largest drop from an earlier to a later value begins and ends."""
+    end = int(np.argmax(np.maximum.accumulate(y) - y))
+    return int(np.argmax(y[: end + 1])), end
+
+
+def span_of_rise(y: Floats) -> tuple[int, int]:
+    """Where the largest rise from an earlier to a later value begins and ends."""
+    return span_of_fall(-y)
+
+
 def _largest_fall(y: Floats) -> Floats:
     """Largest drop from an earlier to a later value along the last axis; 0 for rising series."""
     return np.asarray(np.max(np.maximum.accumulate(y, axis=-1) - y, axis=-1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+#: current range (A) of a fast unit -> s until its filter has settled to 0.6 % (reference b1530a sec. 1.2)
+SETTLING = {1e-6: 37e-6, 1e-5: 5.8e-6, 1e-4: 820e-9, 1e-3: 200e-9, 1e-2: 125e-9}
+
 NOISE = {
     "repeats": "noise from repeated series",
     "samples": "noise from the samples behind each reading",
@@ -33,7 +36,7 @@ class Series:
     """Currents ``y`` (A) with standard errors ``sigma`` at ascending ``x``.
 
     ``freedom``: degrees of freedom behind the errors, all together. ``noise``: key of ``NOISE``, where they are from.
-    ``repeats``: series that were averaged.
+    ``repeats``: series that were averaged. ``settling``: s at the start of each record of which nothing is used.
     """
 
     group: Group
@@ -44,18 +47,29 @@ class Series:
     freedom: int
     noise: str
     repeats: int
+    settling: float = 0.0
+
+    @property
+    def left_out(self) -> str:
+        """What is left out of each record, in words."""
+        if not self.settling:
+            return ""
+        return f"windows that begin in the first {self.settling * 1e6:g} us left out (the meter's filter)"
 
 
-def series_of(run: Run, name: str, per: Sequence[str], over: str | None = None) -> list[Series]:
+def series_of(
+    run: Run, name: str, per: Sequence[str], over: str | None = None, settling: str = "left_out"
+) -> list[Series]:
     """Series called ``name`` in groups: current readings, or records against time.
 
     ``over`` is a loop variable, or the counter of a repeat (it counts from 1 then); without it the abscissa is time: of
     a reading since the run's start, of a record since its own. Several series of one group are averaged.
+    ``settling`` 'left_out': without what a fast unit records while its filter settles; 'kept': with it.
     Raises ``AnalysisError`` if the run has neither a reading nor a record of the name.
     """
     samples = table(run, "sample")
     if len(samples) and (samples["name"] == name).any():
-        return _of_records(run, samples[samples["name"] == name], per, over)
+        return _of_records(run, samples[samples["name"] == name], per, over, settling == "kept")
     rows = current_rows(run, name)
     if over is None:
         return [
@@ -104,7 +118,7 @@ def _merged(group: Group, x: Floats, unit: str, y: Floats, errors: Floats) -> Se
     return Series(group, places, unit, mean, sigma, freedom, noise, repeats)
 
 
-def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | None) -> list[Series]:
+def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | None, whole: bool) -> list[Series]:
     import pandas as pd  # 0.6 s
 
     rows = rows[rows["terminal"] == curve_terminal(rows, "terminal")].copy()
@@ -113,26 +127,39 @@ def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | No
     why[(why == "") & ~rows["trace"].isin(list(traces)).to_numpy()] = "no trace"
     rows["why"] = why
     unit = "s" if over is None else unit_of_variable(run, over) or ""
-    parts: dict[str, list[tuple[Group, Floats, Floats]]] = {}
+    parts: dict[str, list[tuple[Group, Floats, Floats, float]]] = {}
     for group, at in conditions(run, rows, per, over):
-        points = [_points(traces[int(number)]) for number in group.used["trace"]]
+        points, settling = [], 0.0
+        for _, row in group.used.iterrows():
+            trace = traces[int(row["trace"])]
+            settles = -math.inf if whole else _settling(row)
+            settled = np.asarray(trace["time"], np.float64) - 0.5 * float(row["window"]) >= settles * (1 - 1e-9)
+            points.append(_points(trace, settled))
+            settling = settling if settled.all() else max(settling, settles)
         if over is not None:  # one value per record, its mean
             points = [(np.array([at]), np.array([y.mean()])) for _, y in points if y.size]
-        parts.setdefault(group.label, []).extend((group, x, y) for x, y in points)
+        parts.setdefault(group.label, []).extend((group, x, y, settling) for x, y in points)
     found = []
     for same in (part for part in parts.values() if part):
-        groups_of = {id(group): group.rows for group, _, _ in same}
+        groups_of = {id(group): group.rows for group, *_ in same}
         group = Group(same[0][0].keys, pd.concat(list(groups_of.values())))
         x, y = (np.concatenate([part[i] for part in same]) for i in (1, 2))
-        found.append(_merged(group, x, unit, y, np.full(y.size, math.nan)))
+        series = _merged(group, x, unit, y, np.full(y.size, math.nan))
+        found.append(replace(series, settling=max(part[3] for part in same)))
     return found
 
 
-def _points(trace: Mapping[str, Any]) -> tuple[Floats, Floats]:
+def _settling(row: Any) -> float:
+    """Seconds that a fast unit's filter takes on the range of a record; -inf of an SMU, which tells no such range."""
+    scale = float(row.get("range", math.nan))
+    return next((t for known, t in SETTLING.items() if math.isclose(known, scale, rel_tol=1e-6)), -math.inf)
+
+
+def _points(trace: Mapping[str, Any], wanted: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Times, rounded to 1e-9 of the record so that repeats fall together, and currents that no range cut."""
     time, current = (np.asarray(trace[key], np.float64) for key in ("time", "current"))
     status = np.broadcast_to(np.asarray(trace.get("status", 0), np.int64), time.shape)
-    good = (status & 3 == 0) & (np.abs(current) < 1e30)
+    good = (status & 3 == 0) & (np.abs(current) < 1e30) & wanted
     span = float(np.ptp(time)) if time.size else 0.0
     digits = 9 - math.floor(math.log10(span)) if span > 0 else 15
     return np.round(time, digits)[good], current[good]

@@ -16,7 +16,7 @@ from labctl.analysis.intervals import normal_quantile, student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
 from labctl.analysis.shift import ratio
-from labctl.analysis.transistor.reversals import Blocks, Reversals, in_blocks, reversals
+from labctl.analysis.transistor.reversals import Blocks, Reversals, in_blocks, reversals, span_of_fall, span_of_rise
 from labctl.analysis.transistor.series import NOISE, Series, need, series_of
 from labctl.numerics import find_vertex
 
@@ -49,11 +49,10 @@ class Response:
             return {RISES: "rises, no fall established", FALLS: "falls, no rise established"}.get(
                 self.shape, self.shape
             )
-        top, bottom = int(np.argmax(self.blocks.y)), int(np.argmin(self.blocks.y))
-        last = self.blocks.y.size - 1
-        if 0 < top < last and not 0 < bottom < last:
+        (bottom, top), (high, low) = span_of_rise(self.blocks.y), span_of_fall(self.blocks.y)
+        if top == high:
             return "rises to a maximum, then falls"
-        return "falls to a minimum, then rises" if 0 < bottom < last and not 0 < top < last else "rises and falls"
+        return "falls to a minimum, then rises" if low == bottom else "rises and falls"
 
 
 def respond(series: Series, confidence: float) -> Response:
@@ -122,11 +121,12 @@ def _maximum(
 def train_response(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Verdict, change, maximum and end over maximum of each series."""
     confidence, results = request["confidence"], []
-    found = need(series_of(run, request["of"], request.get("per") or (), request.get("over")), request["of"])
+    asked = request.get("per") or (), request.get("over"), request.get("settling") or "left_out"
+    found = need(series_of(run, request["of"], *asked), request["of"])
     for series in found:
         r = respond(series, confidence)
         make = Maker(run, series.group, series.y.size, f"mean of {series.repeats} series" if series.repeats > 1 else "")
-        noise = NOISE[series.noise]
+        noise = "; ".join(filter(None, (NOISE[series.noise], series.left_out)))
         chances = f"chance of the rise in noise {r.found.rise_p:.2g}, of the fall {r.found.fall_p:.2g}"
         verdict = {RISES: 1.0, FALLS: -1.0}.get(r.shape, 0.0)
         ends = f"mean of {r.blocks.size} values" if r.blocks.size > 1 else "value"

@@ -104,13 +104,20 @@ class Meter:
             scale, fixed = yield from self._current_range(code, wait)
         else:
             scale, fixed = self._voltage_range(code), code < 0
-        # the voltmeter settles with the output, the ammeter with its range
-        pause = self._wait(scale) if wait and kind == "I" else 0.0
-        aperture = self._duration(scale if kind == "I" else 1.0)
-        begin = self._clock.now + pause + spent
-        yield pause + spent + aperture
-        stamp = begin if self._options.time_stamp == "start" else self._clock.now
-        return self._datum(kind, scale, fixed, letter, aperture), stamp
+        while True:
+            # the voltmeter settles with the output, the ammeter with its range
+            pause = self._wait(scale) if wait and kind == "I" else 0.0
+            aperture = self._duration(scale if kind == "I" else 1.0)
+            begin = self._clock.now + pause + spent
+            yield pause + spent + aperture
+            stamp = begin if self._options.time_stamp == "start" else self._clock.now
+            datum = self._datum(kind, scale, fixed, letter, aperture)
+            top = scale if fixed or kind != "I" else self._bounds(code)[1]
+            above = ranges.neighbour(self._smu.module.amps, scale, 1)
+            if scale >= top or above is None or not datum.status & formats.OVERFLOW:
+                return datum, stamp
+            # the current has grown since the range was found: one range up, and again
+            scale = yield from self._go_to(above, wait)
 
     def read_now(self, kind: str, code: int, letter: str, aperture: float) -> Datum:
         """A reading whose integration (``aperture``, s) ends now, on the range that fits: for pulses."""
@@ -195,17 +202,23 @@ class Meter:
             if target is None or (risen and target < self._range):
                 break
             risen = target > self._range
-            self._range = target
-            pause = self._options.range_time
-            if wait and self._step(lowest, top) is None:  # the last change is waited for
-                pause += self._settling(target) * self._setup().waits[2][0] * self._options.built_in_wait
-            yield pause
-            self._ammeter.settle(self._smu.port.current(), self._clock.now)
+            last = self._step(lowest, top, target) is None
+            yield from self._go_to(target, wait and last)  # the last change is waited for
         return self._range, fixed
 
-    def _step(self, lowest: float, top: float) -> float | None:
-        """The range to change to next (A), None where the present one fits."""
-        smu, present = self._smu, self._range
+    def _go_to(self, scale: float, wait: bool) -> Steps[float]:
+        """Change the current range (A), which takes its time."""
+        self._range = scale
+        pause = self._options.range_time
+        if wait:
+            pause += self._settling(scale) * self._setup().waits[2][0] * self._options.built_in_wait
+        yield pause
+        self._ammeter.settle(self._smu.port.current(), self._clock.now)
+        return scale
+
+    def _step(self, lowest: float, top: float, at: float | None = None) -> float | None:
+        """The range to change to next from the one it is ``at`` (A; None: the present one), None where that fits."""
+        smu, present = self._smu, self._range if at is None else at
         if present < lowest:
             return lowest
         if present > top:

@@ -190,6 +190,18 @@ def test_a_list_of_levels_ends_at_compliance_too(bench: Make) -> None:
     assert curve.set[-1] < 3.0
 
 
+def test_autorange_follows_a_current_that_grows_while_the_range_settles(bench: Make) -> None:
+    """Traps fill during the 3 s of the 10 pA range: the reading goes one range up instead of overflowing."""
+    world = bench()
+    curve = world.b.sweep(
+        GATE, start=15, stop=0, points=5, measured=[DRAIN], bias={DRAIN: 2.0}, compliance=1e-6, abort=True
+    )
+    assert curve.complete
+    assert not curve.overflow.any()
+    assert curve.amps[DRAIN][1] < 11.5e-12 < curve.amps[DRAIN][2]  # read on 10 pA, found too large for it at the third
+    assert curve.time[2] - curve.time[1] > 3.2
+
+
 # -- spot and samples ------------------------------------------------------------------------------------------------
 
 

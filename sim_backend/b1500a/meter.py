@@ -112,9 +112,9 @@ class Meter:
             yield pause + spent + aperture
             stamp = begin if self._options.time_stamp == "start" else self._clock.now
             datum = self._datum(kind, scale, fixed, letter, aperture)
-            top = scale if fixed or kind != "I" else self._bounds(code)[1]
-            above = ranges.neighbour(self._smu.module.amps, scale, 1)
-            if scale >= top or above is None or not datum.status & formats.OVERFLOW:
+            grown = kind == "I" and not fixed and datum.status & formats.OVERFLOW
+            above = ranges.neighbour(self._smu.module.amps, scale, 1) if grown else None
+            if above is None or above > self._bounds(code)[1]:
                 return datum, stamp
             # the current has grown since the range was found: one range up, and again
             scale = yield from self._go_to(above, wait)

@@ -105,7 +105,7 @@ def _earlier(
     bench: BenchDescription, device: str, runs: str | Path | None, simulated: bool
 ) -> tuple[Ledger | None, Dose | None]:
     """Ledger and dose of the device's earlier runs, if its limits count them."""
-    if runs is None or not bench.device.limits.lasting:
+    if runs is None or not bench.device.limits.lasting or not Path(runs).is_dir():
         return None, None
     from labctl.ledger import read_ledger
 

@@ -37,7 +37,7 @@ def changes(first: Any, second: Any, place: str = "") -> Iterator[Change]:
         both = dict(enumerate(first)), dict(enumerate(second))
         for index in range(max(map(len, both))):
             yield from _member(*both, index, f"{place}[{index}]")
-    elif _text(first) != _text(second):
+    elif not (type(first) is type(second) and first == second) and _text(first) != _text(second):
         yield Change(place, _shown(first), _shown(second))
 
 

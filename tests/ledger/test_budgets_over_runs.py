@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl import api
+from labctl import api, load_run
+from labctl.ledger.applied import applied
 from labctl.plan.errors import RefusedByLimits
 from labctl.testing import bench_file
 
@@ -117,3 +118,21 @@ def test_from_the_command_line(tmp_path: Path, protocol: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["earlier"] == {"device": "N7", "folder": "runs", "runs": []}
     assert labctl("check", "p.yaml", "--bench", str(bench), "--runs", "none").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "overrides"),
+    [("hnno/width_dependence", {"trials": "1", "fields": "[0.2 V/um]"}), ("aab/output_curves", {})],
+)
+def test_a_run_applies_no_more_than_its_plan_says(tmp_path: Path, protocol: str, overrides: dict[str, str]) -> None:
+    """Two ways to the same sums: bounded from the operations before the run, counted from its rows after it."""
+    ready = api.prepare(protocol, overrides=overrides)
+    done = applied(load_run(api.run(ready, out=tmp_path).path)).dose
+    assert set(done.terminals) == set(ready.plan.dose.terminals)
+    for terminal, seen in done.terminals.items():
+        most = ready.plan.dose.of(terminal)
+        assert seen.count() <= most.count()
+        assert seen.charge <= most.charge
+        for level in (0.05, 0.5, 2.0, 4.5, 9.0):
+            assert seen.above(level) <= most.above(level) * 1.001, (terminal, level)
+    assert any(seen.above(0.5) for seen in done.terminals.values())

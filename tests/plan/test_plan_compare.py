@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,31 @@ def test_a_plan_follows_from_the_facts_alone(protocol: str, bench: str) -> None:
     loaded = load_protocol(protocol)
     plans = [build_plan(loaded, b, seed=1) for b in (described, BenchDescription.model_validate(rebuilt))]
     assert plans[0].text == plans[1].text
+
+
+def leaves(plain: Any, place: str = "") -> Iterator[tuple[str, Any, int | str]]:
+    """Every leaf of plain data: its place, and its container with the key in it."""
+    for key, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
+        where = f"{place}[{key}]" if isinstance(plain, list) else f"{place}.{key}" if place else str(key)
+        if isinstance(value, dict | list) and value:
+            yield from leaves(value, where)
+        else:
+            yield where, plain, key
+
+
+@pytest.mark.parametrize("protocol", ["hnno/resistance_read", "aab/integration_envelope"])
+def test_an_edit_of_any_leaf_of_a_plan_is_found_at_its_place(protocol: str) -> None:
+    """Each leaf in turn is replaced, and then put back: one change, there and nowhere else."""
+    loaded = load_protocol(protocol)
+    assert loaded.bench is not None
+    planned = build_plan(loaded, load_bench(loaded.bench), seed=1).to_dict()
+    stored = json.loads(json.dumps(planned))
+    tried = 0
+    for place, container, key in list(leaves(stored)):
+        kept = container[key]
+        container[key] = "edited" if kept != "edited" else ""
+        assert [change.place for change in changes(stored, planned)] == [place]
+        container[key] = kept
+        tried += 1
+    assert tried > 100
+    assert not list(changes(stored, planned))

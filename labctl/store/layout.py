@@ -65,6 +65,7 @@ def _write_header(sheet: Sheet, entry: h5py.Group, content: c.Content, history: 
         text = isinstance(value, str)
         sheet.text(group, name, value if text else canonical(value).decode())
         group[name].attrs["type"] = "text/plain" if text else "application/json"
+    group["plan"].attrs["sha256"] = content.identity.as_header.plan_hash
 
 
 def _write_history(sheet: Sheet, history: Sequence[c.Status]) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from labctl import api, load_run
 from labctl.rerun import rerun
+from labctl.resume import resume
+from labctl.store import RunFileError
 from labctl.store.compare import Difference, compare_runs
 from labctl.testing import bench_file
 
@@ -113,6 +115,44 @@ def test_an_interrupted_run_is_compared_as_far_as_it_went(tmp_path: Path, end: s
     found = rerun(path)
     assert found.same, found.differences
     assert not found.whole
+
+
+def interrupt_after(events: int) -> Any:
+    """An observer that stops the run as Ctrl+C does."""
+    seen = iter(range(events))
+
+    def progress(event: object) -> None:
+        if next(seen, None) is None:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def agree(step: str, what: str) -> None:
+    """The operator carries out every step."""
+
+
+@pytest.mark.parametrize("events", [3, None])
+def test_the_transistor_s_bench_is_repeated_and_compared_as_well(tmp_path: Path, events: int | None) -> None:
+    """C calls of the WGFMU library, FLEX messages, operator steps."""
+    progress = {} if events is None else {"progress": interrupt_after(events)}
+    run = load_run(api.run("aab/conditioned_pulse", out=tmp_path, seed=3, ask_operator=agree, **progress).path)
+    assert run.meta["status"] == ("complete" if events is None else "stopped")
+    assert {"wgfmu", "b1500", "labctl"} <= set(run.wire["instrument"]) or events
+    found = rerun(run.path)
+    assert found.same, found.differences
+    assert (found.events, found.messages, found.whole) == (len(run.events), len(run.wire), events is None)
+    if events is None:
+        other = compare_runs(run, load_run(api.run("aab/conditioned_pulse", out=tmp_path, ask_operator=agree).path))
+        assert Difference("run", "seed", "3", "1") in other
+        assert {"events", "traces", "wire"} <= sections(other)
+        assert not sections(other) & {"protocol", "bench", "parameters", "versions", "instruments"}
+
+
+def test_a_run_that_continues_another_one_is_not_repeated(tmp_path: Path) -> None:
+    path = api.run("hnno/resistance_read", out=tmp_path, progress=interrupt_after(3)).path
+    with pytest.raises(RunFileError, match=f"this run continues {path.name}"):
+        rerun(resume(path).path)
 
 
 def test_a_hardware_run_cannot_be_repeated(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from labctl.resume import resume
 from labctl.store import RunFileError
 from labctl.store.compare import Difference, compare_runs
 from labctl.testing import bench_file
+from tests.cli.conftest import Labctl
 
 TRIALS = """
 protocol: 1
@@ -43,11 +44,6 @@ steps:
   - use: parts/trials.yaml
     set: {level: 4 V}
 """
-
-
-def labctl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "labctl", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def make(folder: Path, **options: Any) -> Path:
@@ -155,15 +151,14 @@ def test_a_run_that_continues_another_one_is_not_repeated(tmp_path: Path) -> Non
         rerun(resume(path).path)
 
 
-def test_a_hardware_run_cannot_be_repeated(tmp_path: Path) -> None:
+def test_a_hardware_run_cannot_be_repeated(tmp_path: Path, labctl: Labctl, capsys: pytest.CaptureFixture[str]) -> None:
     from labctl.store import Header, Recorder, event_tables
 
     with Recorder.create(tmp_path / "real.h5", Header(protocol="protocol: 1"), event_tables()) as recorder:
         path = recorder.finish("complete")
-    done = labctl("rerun", path)
-    assert done.returncode == 5
-    assert "not a simulated run" in done.stderr
-    assert len(done.stderr.splitlines()) == 2
+    assert labctl("rerun", path) == 5
+    lines = capsys.readouterr().err.splitlines()
+    assert ("not a simulated run" in lines[0], len(lines)) == (True, 2)
 
 
 def test_diff_names_what_differs(tmp_path: Path) -> None:
@@ -184,20 +179,18 @@ def test_diff_names_what_differs(tmp_path: Path) -> None:
     assert {"bench", "run"} <= sections(other)
 
 
-def test_diff_and_rerun_on_the_command_line(tmp_path: Path) -> None:
+def test_diff_and_rerun_on_the_command_line(tmp_path: Path, labctl: Labctl, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = make(tmp_path, seed=1), make(tmp_path, seed=2)
-    same = labctl("diff", first, first, "--json")
-    assert same.returncode == 0, same.stderr
-    assert json.loads(same.stdout)["same"] is True
-    different = labctl("diff", first, second, "--json")
-    assert different.returncode == 1
-    said = json.loads(different.stdout)
+    assert labctl("diff", first, first, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["same"] is True
+    assert labctl("diff", first, second, "--json") == 1
+    said = json.loads(capsys.readouterr().out)
     assert said["same"] is False
     assert {"section", "what", "first", "second"} == set(said["differences"][0])
-    assert "run: seed: 1 -> 2" in labctl("diff", first, second).stdout
-    again = labctl("rerun", first, "--json")
-    assert again.returncode == 0, again.stderr
-    said = json.loads(again.stdout)
+    assert labctl("diff", first, second) == 1
+    assert "run: seed: 1 -> 2" in capsys.readouterr().out
+    assert labctl("rerun", first, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
     assert (said["same"], said["whole"], said["differences"]) == (True, True, [])
     assert said["events"] == 32
 

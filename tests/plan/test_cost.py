@@ -50,6 +50,13 @@ def test_values_of_loops_are_summed_one_by_one() -> None:
     assert cost(counts).duration == pytest.approx(33.0)
 
 
+def test_another_level_is_another_waveform() -> None:
+    train = "- train: {at: pd, pulses: [{level: $v, width: 1 ms}, {level: -1 V, width: 1 ms}], gap: 1 ms, count: 1}\n"
+    steps = "- for: {v: {linspace: [1 V, 3 V, 40]}}\n  do:\n    - repeat: 3\n      do:\n        " + train
+    prepared = 10e-3 + 0.2 + 4e-3 + 1.0
+    assert cost(steps).kinds["pulse"] == pytest.approx(40 * (prepared + 3 * (4e-3 + 10e-6)))
+
+
 def test_a_search_and_a_retry_have_bounds() -> None:
     until = cost(
         "- until: {reading: r, above: 1 kohm}\n  at_most: 10\n  do:\n    " + PULSE + "    " + READ + "- wait: 1 s\n"

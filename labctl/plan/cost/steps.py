@@ -210,8 +210,7 @@ def matters(op: o.Op) -> list[o.Value | None]:
     """The values that the times of an operation depend on; a pulse takes as long at any level."""
     match op:
         case o.Pulses():
-            levels = [] if op.plain else [op.base, *(part.level for part in op.parts)]
-            return [*levels, *(part.width for part in op.parts), op.gap, op.period, op.count]
+            return [*(part.width for part in op.parts), op.gap, op.period, op.count]
         case o.ReadResistance():
             return [op.window]
         case o.ReadCurrent():
@@ -226,6 +225,15 @@ def matters(op: o.Op) -> list[o.Value | None]:
             return [op.duration]
         case o.Repeat():
             return [op.count]
+        case _:
+            return []
+
+
+def tells_apart(op: o.Op) -> list[o.Value | None]:
+    """The values that only make a waveform another one, which takes as long, but is to be uploaded."""
+    match op:
+        case o.Pulses() if not op.plain:
+            return [op.base, *(part.level for part in op.parts)]
         case _:
             return []
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from labctl.bench.description import BenchDescription
 from labctl.plan import operations as o
-from labctl.plan.cost.steps import STEPS, matters
+from labctl.plan.cost.steps import STEPS, matters, tells_apart
 from labctl.plan.cost.tally import ONCE, Tally, Times, often
 from labctl.plan.cost.times import times_of
 from labctl.plan.halving import Halving
@@ -33,7 +33,7 @@ class Walk:
         self._expected = bench.device.resistance
         self._times = times_of(bench, sources)
         self._passes = 1
-        self._names: dict[int, frozenset[str]] = {}
+        self._known_names: dict[tuple[int, object], frozenset[str]] = {}
 
     def times(self, source: str) -> Any:
         """Times of the instrument of a source such as 'afg.1'."""
@@ -68,24 +68,30 @@ class Walk:
 
     def over(self, name: str, values: Sequence[float], ops: Sequence[o.Op], each: float, tally: Tally) -> None:
         """``each`` passes for every value of a variable."""
-        if name not in self.names(ops):
+        around = self._passes
+        if name in self._names(ops, matters):
+            groups = list(grouped(values, max(1, MOST_PASSES // around)))
+        elif name in self._names(ops, tells_apart) and len(values) > 1:
+            groups = [(values[0], 1), (values[1], len(values) - 1)]  # the first waveform, and all others alike
+        else:
             self.variables[name] = values[0]
             self.repeated(ops, often(each * len(values)), tally)
             return
-        around = self._passes
-        groups = list(grouped(values, max(1, MOST_PASSES // around)))
         self._passes = around * len(groups)
         for value, count in groups:
             self.variables[name] = value
-            self.repeated(ops, often(each * count), tally)
+            one = Tally()
+            self.repeated(ops, often(each), one)
+            tally.merge(one, often(count))
         self._passes = around
 
-    def names(self, ops: Sequence[o.Op]) -> frozenset[str]:
-        """Variables that the times of ``ops`` depend on, bodies included."""
-        if id(ops) not in self._names:
-            found = (_names(matters(op)) | self.names(o.bodies(op)) for op in ops)
-            self._names[id(ops)] = frozenset().union(*found)
-        return self._names[id(ops)]
+    def _names(self, ops: Sequence[o.Op], values: Callable[[o.Op], list[o.Value | None]]) -> frozenset[str]:
+        """Variables among the ``values`` of ``ops``, bodies included."""
+        key = id(ops), values
+        if key not in self._known_names:
+            own = frozenset(v.name for op in ops for v in values(op) if v is not None and v.name)
+            self._known_names[key] = own.union(*(self._names(o.bodies(op), values) for op in ops))
+        return self._known_names[key]
 
     @property
     def _state(self) -> Hashable:
@@ -100,10 +106,6 @@ def grouped(values: Sequence[float], most: int) -> Iterator[tuple[float, int]]:
     for k in range(most):
         group = values[k * len(values) // most : (k + 1) * len(values) // most]
         yield sum(group) / len(group), len(group)
-
-
-def _names(values: Sequence[o.Value | None]) -> frozenset[str]:
-    return frozenset(value.name for value in values if value is not None and value.name)
 
 
 # --- operations with a body ---------------------------------------------------------------------------------------

@@ -297,7 +297,7 @@ def _tests(make: Maker, checks: Goodness, curve: Curve) -> list[Result]:
             quantity,
             Estimate(value, math.nan, math.nan),
             "",
-            method,
+            f"{method}, p = {p:.2g}" if math.isfinite(p) else method,
             f"{quantity}: events are not independent (p = {p:.2g})" if p < 0.01 else "",
         )
         for quantity, value, method, p in found

@@ -14,18 +14,8 @@ from labctl.analysis.intervals import wilson
 from labctl.analysis.readings import window
 from labctl.analysis.runs import Run, column, requests_of, table, unit_of_variable
 from labctl.analysis.trials import trials
+from labctl.report import style
 from labctl.report.sources import Family
-from labctl.report.style import (
-    BLUE,
-    GREY,
-    VERMILION,
-    colour,
-    field_axis,
-    log_resistance_axis,
-    marker,
-    new_figure,
-    outside_legend,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +35,7 @@ def current_voltage(run: Run) -> Figure | None:
     rows = rows[(rows["trace"] >= 0) & np.isfinite(rows["value"])]
     if rows.empty or not traces:
         return None
-    figure = new_figure(run)
+    figure = style.new_figure(run)
     axes = figure.add_subplot()
     ends = [rows["value"].idxmin(), rows["value"].idxmax()]
     for index, place in enumerate(dict.fromkeys(ends)):
@@ -55,12 +45,12 @@ def current_voltage(run: Run) -> Figure | None:
         line = np.array([volts.min(), volts.max()])
         error = f" ± {row['stderr'] / 1e3:.2g}" if math.isfinite(row["stderr"]) else ""
         label = f"{row['name']}: {row['value'] / 1e3:.4g}{error} kΩ"
-        axes.plot(volts * 1e3, amps * 1e6, marker(index), color=colour(index), label=label)
-        axes.plot(line * 1e3, (row["offset"] + line / row["value"]) * 1e6, color=colour(index), linewidth=1)
-    axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
-    axes.axvline(0, color=GREY, linewidth=0.5, zorder=0)
+        axes.plot(volts * 1e3, amps * 1e6, style.marker(index), color=style.colour(index), label=label)
+        axes.plot(line * 1e3, (row["offset"] + line / row["value"]) * 1e6, color=style.colour(index), linewidth=1)
+    axes.axhline(0, color=style.GREY, linewidth=0.5, zorder=0)
+    axes.axvline(0, color=style.GREY, linewidth=0.5, zorder=0)
     axes.set(xlabel="measured voltage (mV)", ylabel="current (µA)")
-    outside_legend(axes, title="least and most\nresistive reading")
+    style.outside_legend(axes, title="least and most\nresistive reading")
     return figure
 
 
@@ -70,25 +60,25 @@ def readings_along(run: Run) -> Figure | None:
     rows = rows[np.isfinite(rows["value"])] if len(rows) else rows
     if rows.empty:
         return None
-    figure = new_figure(run)
+    figure = style.new_figure(run)
     axes = figure.add_subplot()
     for index, (name, part) in enumerate(rows.groupby("name", sort=False)):
         flagged = part["flags"].to_numpy(np.int64) & (1 | 2 | 16) > 0
         time, value = part["time"].to_numpy(np.float64), part["value"].to_numpy(np.float64) / 1e3
-        shape: dict[str, Any] = {"color": colour(index), "label": _short(str(name))}
+        shape: dict[str, Any] = {"color": style.colour(index), "label": _short(str(name))}
         if len(rows) <= FEW_READINGS:
             error = part["stderr"].to_numpy(np.float64)[~flagged] / 1e3
-            axes.errorbar(time[~flagged], value[~flagged], error, fmt=marker(index), elinewidth=0.8, **shape)
+            axes.errorbar(time[~flagged], value[~flagged], error, fmt=style.marker(index), elinewidth=0.8, **shape)
         else:
-            axes.plot(time[~flagged], value[~flagged], marker(index), markersize=2.5, **shape)
+            axes.plot(time[~flagged], value[~flagged], style.marker(index), markersize=2.5, **shape)
         if flagged.any():
-            axes.plot(time[flagged], value[flagged], "x", color=VERMILION, label=f"{name}, flagged")
+            axes.plot(time[flagged], value[flagged], "x", color=style.VERMILION, label=f"{name}, flagged")
     _states(axes, run)
     values = rows["value"].to_numpy(np.float64)
     if values.min() > 0 and values.max() > 1.5 * values.min():
-        log_resistance_axis(axes)
+        style.log_resistance_axis(axes)
     axes.set(xlabel="time since the start of the run (s)", ylabel="resistance (kΩ)")
-    outside_legend(axes, markerscale=1 if len(rows) <= FEW_READINGS else 2)
+    style.outside_legend(axes, markerscale=1 if len(rows) <= FEW_READINGS else 2)
     return figure
 
 
@@ -105,13 +95,13 @@ def _states(axes: Axes, run: Run) -> None:
     if entered.empty or len(entered) > 8:
         return
     for time, name in zip(entered["time"], entered["name"].str.replace("/um", "/µm"), strict=True):
-        axes.axvline(time, color=GREY, linewidth=0.6, linestyle=":")
+        axes.axvline(time, color=style.GREY, linewidth=0.6, linestyle=":")
         axes.annotate(
             f" {name}",
             (time, 1.0),
             xycoords=("data", "axes fraction"),
             fontsize=6.5,
-            color=GREY,
+            color=style.GREY,
             va="bottom",
             rotation=15,
         )
@@ -127,11 +117,11 @@ def endurance(run: Run) -> Figure | None:
     found = [r for r in window(run, request) if math.isfinite(r.value)]
     if len(cycles) < 2 or not found:
         return None
-    figure = new_figure(run, 3.4)
+    figure = style.new_figure(run, 3.4)
     left, right = figure.subplots(1, 2)
     for result in found:
         place = cycles.get(result.at, 0.0)
-        _point(left, place, Estimate(result.value, result.low, result.high), BLUE, 0, None)
+        _point(left, place, Estimate(result.value, result.low, result.high), style.BLUE, 0, None)
     left.set(xlabel="cycles", ylabel="window, R non-spiking / R spiking")
     levels = [r.get("over") for r in requests_of(run) if r.get("request") == "probability"]
     rows = trials(run, request["split"], levels[0] if levels else None)
@@ -143,19 +133,19 @@ def endurance(run: Run) -> Figure | None:
             ends = wilson(k, n)
             place = cycles.get(float(value), 0.0)
             label = f"{float(str(at)):.4g} V" if place == 0 else None
-            _point(right, place, Estimate(k / n, float(ends.low), float(ends.high)), colour(index), index, label)
+            _point(right, place, Estimate(k / n, float(ends.low), float(ends.high)), style.colour(index), index, label)
     right.set(xlabel="cycles", ylabel="spiking probability", ylim=(-0.04, 1.04))
     for axes in (left, right):
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
         axes.set_xlim(-0.3, 2 * max(cycles.values()))
-    outside_legend(right, title="pulse level")
+    style.outside_legend(right, title="pulse level")
     return figure
 
 
 def _point(axes: Axes, x: float, estimate: Estimate, hue: str, index: int, label: str | None) -> None:
     low, high = estimate.value - estimate.low, estimate.high - estimate.value
     errors = [[low if math.isfinite(low) else 0.0], [high if math.isfinite(high) else 0.0]]
-    axes.errorbar(x, estimate.value, errors, fmt=marker(index), color=hue, label=label, elinewidth=0.8)
+    axes.errorbar(x, estimate.value, errors, fmt=style.marker(index), color=hue, label=label, elinewidth=0.8)
 
 
 def _cycles(run: Run, over: str) -> dict[float, float]:
@@ -174,19 +164,19 @@ def width_dependence(run: Run, family: Family, variable: str) -> Figure | None:
     points = [(x, v) for x, v in points if x > 0 and math.isfinite(v.value)]
     if len(points) < 2:
         return None
-    figure = new_figure(run)
+    figure = style.new_figure(run)
     axes = figure.add_subplot()
     for x, estimate in points:
-        _point(axes, x, estimate, BLUE, 0, None)
+        _point(axes, x, estimate, style.BLUE, 0, None)
     line = straight_line([(x, v) for x, v in points if math.isfinite(v.low) and math.isfinite(v.high)], 0.95)
     if line is not None:
         ends = np.array([min(x for x, _ in points), max(x for x, _ in points)])
         per_decade = line.slope
         text = f"{per_decade.value:.3f} V per decade\n({per_decade.low:.3f} to {per_decade.high:.3f})"
-        axes.plot(ends, line.at(np.log10(ends)), color=VERMILION, linewidth=1, zorder=0, label=text)
+        axes.plot(ends, line.at(np.log10(ends)), color=style.VERMILION, linewidth=1, zorder=0, label=text)
         axes.legend(loc="upper right")
     axes.set_xscale("log")
     unit = unit_of_variable(run, variable)
     axes.set(xlabel=variable.replace("_", " ") + (f" ({unit})" if unit else ""), ylabel="V50 (V)")
-    field_axis(axes, family.length, "right")
+    style.field_axis(axes, family.length, "right")
     return figure

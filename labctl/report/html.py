@@ -44,6 +44,7 @@ section.run { break-before: page; } section.run:first-of-type { break-before: au
 @media print {
   body { max-width: none; margin: 0; padding: 0; font-size: 10pt; } .simulated { print-color-adjust: exact; }
   thead { display: table-header-group; } pre { overflow: visible; }
+  details::details-content { content-visibility: visible; block-size: auto; }
 }
 """
 
@@ -55,6 +56,20 @@ _CAPTIONS = {
     "2D": "Spiking probability of each state at the same level",
     "2E": "Spiking probability of each state, with fits",
     "2F": "Threshold of each state with its interval",
+    "2a": "Transfer curves with their peaks, linear and logarithmic",
+    "2c": "Output curves by gate voltage, and their slope at one drain voltage",
+    "2d": "Current in the course of a train of fast pulses, with its maximum",
+    "5c": "Both branches of the cyclic transfer curve, their peaks, and dI0 at zero gate voltage",
+    "5d": "Base current before and after one pulse: samples, means and their difference",
+    "5e": "Base current against the number of pulses, with the verdict on its course",
+    "5f": "Cyclic transfer curve after the conditioning bias, its peaks, and dI0 at zero gate voltage",
+    "5g": "Base current before and after one pulse, after the conditioning bias",
+    "5h": "Base current against the number of pulses, after the conditioning bias",
+    "conditioning_map": "dI0 against level and time of the conditioning bias",
+    "null_time": "dI0 against the time of the conditioning bias, and where it passes zero",
+    "retention": "Decay of the change with time, and its fit",
+    "bell": "Gaussian fits of transfer curves",
+    "gate_leakage": "Current of the gate in sweeps and biases",
     "reset_calibration": "Share of successful resets against the level of the reset pulse",
     "width_dependence": "Half-spiking voltage against pulse width",
     "endurance": "Resistances over the cycles of the run",
@@ -161,7 +176,7 @@ def _row(result: Result) -> str:
 def _value_and_interval(result: Result) -> tuple[str, str]:
     text = shown(result)
     value = f"{text.value} {text.unit}" if math.isfinite(result.value) else "–"
-    if math.isnan(result.low) and math.isnan(result.high):
+    if not (math.isfinite(result.low) or math.isfinite(result.high)):
         return value, ""
     share = f", {result.confidence:.0%}" if math.isfinite(result.confidence) else ", bounds"
     unit = "" if math.isfinite(result.value) else f" {text.unit}"

@@ -91,7 +91,7 @@ def result_lines(results: Sequence[Result]) -> list[str]:
             lines.append("  " + "  ".join("-" * width for width in widths))
     methods = {(result.quantity, result.method) for result in results if result.method}
     lines += ["", *(line for quantity, method in sorted(methods) for line in _wrapped(f"{quantity}: {method}"))]
-    return lines + [line for note in _notes(results) for line in _wrapped(f"note: {note}")]
+    return lines + [line for note in notes(results) for line in _wrapped(f"note: {note}")]
 
 
 def _row(result: Result, common: float | None) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def _row(result: Result, common: float | None) -> tuple[str, ...]:
     return result.quantity, result.state, abscissa(result), text.value, text.unit, interval, count
 
 
-def _notes(results: Sequence[Result]) -> list[str]:
+def notes(results: Sequence[Result]) -> list[str]:
     """Each note once, with what it is about."""
     about: dict[str, dict[tuple[str, str], list[str]]] = {}
     for result in results:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labctl.analysis import Result
+from labctl.report.tables import notes
 from labctl.store import Run
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ def warnings(run: Run, results: Sequence[Result]) -> list[str]:
         found.append(f"The file: {run.meta['torn']}.")
     if look := run.meta.get("second_look"):
         found.append(f"Not as the protocol has it: {look}.")
-    told = (f"{r.quantity}, {r.state}: {r.note}" for r in results if r.note and not _harmless(r))
+    told = notes([r for r in results if r.note and not _harmless(r)])
     return list(dict.fromkeys([*found, *_flagged(run), *_resets(run), *_drifts(run), *told]))
 
 

@@ -273,7 +273,11 @@ def test_a_run_stopped_before_its_first_trial_says_so():
     run = FakeRun(
         meta={"status": "stopped", "resolved": json.dumps({"analyze": [{"request": "threshold", "of": "spike"}]})}
     )
-    (result,) = analyze_run(run)
+    (nothing,) = analyze_run(run)
+    assert "no events" in nothing.note
+    begun = FakeRun(run.meta)
+    begun.add("state", name="initial", passed=True)
+    (result,) = analyze_run(begun)
     assert (result.quantity, result.n) == ("threshold", 0)
     assert math.isnan(result.value)
     assert "no outcome 'spike'" in result.note

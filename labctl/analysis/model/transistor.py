@@ -23,6 +23,17 @@ class Conditioning:
     time: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What all entries share. ``conditions``: loop variables of the protocol; ``data``: the entry of the file."""
+
+    device: str
+    state: str
+    conditioning: Conditioning
+    conditions: Mapping[str, float]
+    data: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
     """Currents at ascending abscissae ``x``, with the ends of their intervals (NaN: not known)."""
@@ -41,26 +52,21 @@ class Curve:
         return low, high
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Measured):
     """Drain current against gate voltage: the bell of an anti-ambipolar transistor, one branch in one state.
 
     ``off``: current at the end of the curve where the device is more off. ``bell``: centre, sigma, height, floor of a
-    fitted Gaussian, NaN where the curve is none. ``conditions``: loop variables of the protocol. ``data``: the entry.
+    fitted Gaussian, NaN where the curve is none.
     """
 
-    device: str
-    state: str
     branch: str
-    conditioning: Conditioning
-    conditions: Mapping[str, float]
     drain_voltage: float
     curve: Curve
     peak_voltage: Value
     peak_current: Value
     off: Value
     bell: Mapping[str, Value]
-    data: Mapping[str, Any]
 
     def current(self, voltage: ArrayLike) -> Floats:
         """Measured curve, any shape."""
@@ -83,18 +89,14 @@ class Transfer:
         return np.asarray(np.exp(-0.5 * z**2))
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Measured):
     """Drain current against the number of pulses (or time) in a train; ``shape`` says how it runs.
 
     ``pulse``: level, width and period of the pulses, NaN where they were not all alike. ``unit``: of the abscissa, "s"
     or "" for a number of pulses.
     """
 
-    device: str
-    state: str
-    conditioning: Conditioning
-    conditions: Mapping[str, float]
     pulse: Mapping[str, float]
     unit: str
     curve: Curve
@@ -102,7 +104,6 @@ class Response:
     maximum: Value
     maximum_at: Value
     end_over_maximum: Value
-    data: Mapping[str, Any]
 
     def current(self, *, pulses: ArrayLike | None = None, time: ArrayLike | None = None) -> Floats:
         """Current after so many pulses, or at a time (s) in the train; the period of the pulses links both."""
@@ -122,46 +123,32 @@ class Response:
         return self.current(pulses=pulses, time=time) / self.maximum.value
 
 
-@dataclass(frozen=True, slots=True)
-class PulseChange:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulseChange(Measured):
     """Change of the base current (A) by gate pulses of a level (V), width (s) and count."""
 
-    device: str
-    state: str
-    conditioning: Conditioning
-    conditions: Mapping[str, float]
     level: float
     width: float
     count: float
     change: Value
-    data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Conditioned:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditioned(Measured):
     """A cyclic curve after a conditioning: currents of both branches at zero gate voltage and dI0 (A)."""
 
-    device: str
-    state: str
-    conditioning: Conditioning
-    conditions: Mapping[str, float]
     forward: Value
     backward: Value
     change: Value
-    data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention(Measured):
     """How a base current, or its change, decays: ``rate`` (1/s; its interval may hold 0) over the ``span`` watched."""
 
-    device: str
-    state: str
-    conditioning: Conditioning
     rate: Value
     start: float
     span: float
-    data: Mapping[str, Any]
 
     def left(self, time: ArrayLike) -> Floats:
         """Share left after ``time`` (s) and both ends of its interval, shape (3, ...); extrapolated after ``span``."""
@@ -200,6 +187,7 @@ def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
         "device": entry["device"],
         "state": entry["state"],
         "conditioning": _conditioning(entry),
+        "conditions": entry["conditions"],
         "data": entry,
     }
 
@@ -213,7 +201,6 @@ def transfer_of(entry: Mapping[str, Any]) -> Transfer:
     return Transfer(
         **_place(entry),
         branch=entry["branch"],
-        conditions=entry["conditions"],
         drain_voltage=number(entry["drain_voltage"]),
         curve=_curve(entry, "voltage"),
         peak_voltage=value_of(entry["peak_voltage"]),
@@ -227,7 +214,6 @@ def response_of(entry: Mapping[str, Any]) -> Response:
     """From an entry of the file."""
     return Response(
         **_place(entry),
-        conditions=entry["conditions"],
         pulse={name: number(value) for name, value in entry["pulse"].items()},
         unit=entry["unit"],
         curve=_curve(entry, "x"),
@@ -243,7 +229,6 @@ def pulse_change_of(entry: Mapping[str, Any]) -> PulseChange:
     pulse = entry["pulse"]
     return PulseChange(
         **_place(entry),
-        conditions=entry["conditions"],
         level=number(pulse["level"]),
         width=number(pulse["width"]),
         count=number(pulse["count"]),
@@ -255,7 +240,6 @@ def conditioned_of(entry: Mapping[str, Any]) -> Conditioned:
     """From an entry of the file."""
     return Conditioned(
         **_place(entry),
-        conditions=entry["conditions"],
         forward=value_of(entry["forward"]),
         backward=value_of(entry["backward"]),
         change=value_of(entry["dI0"]),

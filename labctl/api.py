@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labctl.plan.dose import Dose
     from labctl.plan.plan import Plan
     from labctl.protocol import Protocol
-    from labctl.store import Run
+    from labctl.store import Header, Recorder, Run
 
 PACKAGES = (
     "labctl", "pyvisa", "pymeasure", "numpy", "scipy", "pandas", "h5py", "pydantic", "pint", "ruamel.yaml", "lupa",
@@ -210,7 +210,7 @@ def run_on(
     taps: Sequence[Tap] = (),
     resumed: tuple[Run, Past] | None = None,
 ) -> Outcome:
-    """Run what is prepared on the VISA library ``specification``.
+    """Run what is prepared on the VISA library ``specification``, into the file ``path`` or, if taken, ``path_2`` etc.
 
     about: operator, device and note. taps: told of every message on the wires, opening and closing included. resumed:
     an interrupted run that this one begins with, and its past for the executor.
@@ -218,7 +218,6 @@ def run_on(
     from labctl.bench.interlock import check_interlocks
     from labctl.bench.opening import open_bench
     from labctl.execution.carry_out import carry_out
-    from labctl.store import Recorder
     from labctl.store.continuation import copy_records, origin
 
     run, past = resumed or (None, None)
@@ -226,7 +225,7 @@ def run_on(
     with open_bench(ready.bench, specification, f"labctl run {ready.plan.protocol}", taps, keep=True) as opened:
         check_interlocks(opened, {name: max(-seen.low, seen.high) for name, seen in ready.plan.envelope.items()})
         header = _header(ready, _instruments(opened), about, {} if run is None else {"resumed": origin(run)})
-        with Recorder.create(path, header, _tables(ready.plan)) as recorder:
+        with _recorder(path, header, _tables(ready.plan)) as recorder:
             if run is not None:
                 copy_records(run, recorder)
             return carry_out(ready.plan, opened, recorder, ask_operator or _no_operator, progress, past)
@@ -311,7 +310,7 @@ def _versions() -> dict[str, str]:
 
 
 def _run_path(folder: Path, protocol: str) -> Path:
-    """A new name in ``folder``: start time and protocol; a number when the second is taken."""
+    """A name in ``folder``, which is made: start time and protocol."""
     from labctl.store import StorageError
 
     try:
@@ -319,15 +318,19 @@ def _run_path(folder: Path, protocol: str) -> Path:
     except OSError as error:
         raise StorageError(f"folder {folder} cannot be made: {error}", "choose another with --out") from error
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", protocol.rsplit("/", 1)[-1].removesuffix(".yaml")) or "run"
-    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{name}"
+    return folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{name}.h5"
+
+
+def _recorder(path: Path, header: Header, tables: Any) -> Recorder:
+    """A new run at ``path``, with a number behind the name where that is taken, be it by a run begun this instant."""
+    from labctl.store import NameTaken, Recorder
+
     number = 1
-    while any((folder / f"{_numbered(stem, number)}{suffix}").exists() for suffix in (".h5", ".h5.journal")):
-        number += 1
-    return folder / f"{_numbered(stem, number)}.h5"
-
-
-def _numbered(stem: str, number: int) -> str:
-    return stem if number == 1 else f"{stem}_{number}"
+    while True:
+        try:
+            return Recorder.create(path.with_stem(f"{path.stem}_{number}") if number > 1 else path, header, tables)
+        except NameTaken:
+            number += 1
 
 
 def _no_operator(step: str, what: str) -> None:

@@ -73,7 +73,7 @@ class Resumption:
             "device": meta["device"],
             "note": note or meta["note"],
         }
-        path = _free_name(self.run.path)
+        path = _name(self.run.path)
         return run_on(specification, ready, path, about, ask_operator, progress, resumed=(self.run, self.past))
 
 
@@ -240,12 +240,7 @@ def _chosen(doubt: str, on_resume: str, choose: Choose | None) -> Choice:
     return choose(doubt)
 
 
-def _free_name(path: Path) -> Path:
-    """``RUN_resumed.h5`` beside the run, with a number when it is taken."""
+def _name(path: Path) -> Path:
+    """``RUN_resumed.h5`` beside the run."""
     stem = re.sub(r"_resumed(_\d+)?$", "", path.name.removesuffix(".journal").removesuffix(".h5"))
-    number = 1
-    while True:
-        name = f"{stem}_resumed{'' if number == 1 else f'_{number}'}.h5"
-        if not any(path.with_name(name + suffix).exists() for suffix in ("", ".journal")):
-            return path.with_name(name)
-        number += 1
+    return path.with_name(f"{stem}_resumed.h5")

@@ -1,6 +1,6 @@
 """The run file: written while a run happens, read by everything that comes after."""
 
-from labctl.store.errors import ExportError, RunFileError, StorageError, StoreError
+from labctl.store.errors import ExportError, NameTaken, RunFileError, StorageError, StoreError
 from labctl.store.flags import Flags, describe
 from labctl.store.header import Header
 from labctl.store.reading import Run, load_run
@@ -12,6 +12,7 @@ __all__ = [
     "ExportError",
     "Flags",
     "Header",
+    "NameTaken",
     "Recorder",
     "Run",
     "RunFileError",

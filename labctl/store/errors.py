@@ -34,6 +34,10 @@ class StorageError(StoreError):
     exit_code = 6
 
 
+class NameTaken(StorageError):
+    """There is a run file of this name, or a journal of one."""
+
+
 class ExportError(StoreError):
     """This kind of export is not to be had here (exit code 2)."""
 

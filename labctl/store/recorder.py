@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labctl.store import content as c
-from labctl.store.errors import StorageError, storage_error
+from labctl.store.errors import NameTaken, StorageError, storage_error
 from labctl.store.files import journal_of
 from labctl.store.fitting import fill, misfit
 from labctl.store.header import Header, canonical, now, storable
@@ -75,18 +75,18 @@ class Recorder:
         """Start a run. Nothing may be there yet: neither the run file nor a journal of it.
 
         sync_interval: what is acknowledged reaches the disk itself (fsync) at least this often (s) while events come;
-        None leaves that to the operating system. Raises StorageError.
+        None leaves that to the operating system. Raises StorageError, NameTaken among them.
         """
         path = Path(path)
         identity = c.Identity(uuid.uuid4().hex, header.as_dict(), row_layouts(tables))
         if path.exists():
-            raise StorageError(
+            raise NameTaken(
                 f"{path}: there is a file of this name already", "Choose another name: run files are never overwritten."
             )
         try:
             return cls(path, identity, sync_interval)
         except FileExistsError:
-            raise StorageError(
+            raise NameTaken(
                 f"{journal_of(path)}: another run is being written under this name, or one was cut off",
                 f"Choose another name; if the run was cut off: labctl repair {journal_of(path)}",
             ) from None

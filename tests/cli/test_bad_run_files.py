@@ -220,3 +220,21 @@ def test_a_folder_that_takes_nothing(
     assert labctl(*replaced) == 6
     lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("SIMULATED")]
     assert (lines[0].startswith("labctl: "), len(lines)) == (True, 2), lines
+
+
+def test_runs_begun_in_the_same_instant_get_names_of_their_own(
+    tmp_path: Path, labctl: Labctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Recorder.create.__func__  # type: ignore[attr-defined]
+    taken = []
+
+    def late(recorder: type[Recorder], path: Path, header: Header, tables: Any) -> Recorder:
+        """Another process has taken the name since it was chosen."""
+        if not taken:
+            taken.append(create(recorder, path, header, tables))
+        return create(recorder, path, header, tables)
+
+    monkeypatch.setattr(Recorder, "create", classmethod(late))
+    assert labctl("run", "hnno/resistance_read", "--set", "readings=1", "--out", tmp_path) == 0
+    taken[0].close()
+    assert [path.stem for path in tmp_path.glob("*.h5")] == [f"{taken[0].path.stem}_2"]

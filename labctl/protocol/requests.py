@@ -16,7 +16,7 @@ from labctl.protocol.values import Count, CountOrNone, Fraction, Level, Ratio, R
 
 Reads = dict[str, tuple[str, ...]]
 Label = "a loop variable, the name of a repeat, or 'state'"
-OFFSET = "reading where the device carries no current, such as without supply; its mean is subtracted"
+OFFSET = "readings where the device carries no current, such as without supply; subtracted, on straight lines between"
 
 
 class Request(Part):
@@ -277,9 +277,10 @@ class Retention(Request):
     """Decay of a current with time."""
 
     request: ClassVar[str] = "retention"
-    reads: ClassVar[Reads] = {"of": ("current", "sample")}
+    reads: ClassVar[Reads] = {"of": ("current", "sample"), "offset": ("current",)}
 
     of: Name = needed("reading or record")
+    offset: Name | None = given(None, OFFSET)
     reference: Name | None = given(None, "reading before; the decay of the difference to it is reported")
 
 

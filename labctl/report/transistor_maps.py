@@ -13,6 +13,7 @@ from labctl.analysis.results import Result
 from labctl.analysis.runs import Run, table, unit_of_variable
 from labctl.analysis.transistor.bells import Bell, fit_bell
 from labctl.analysis.transistor.crossings import cgb_map, crossing, null_time
+from labctl.analysis.transistor.offsets import offset_of
 from labctl.analysis.transistor.retention import decay_of
 from labctl.analysis.transistor.series import series_of
 from labctl.analysis.transistor.sweeps import SweepGroup, sweep_groups
@@ -122,12 +123,13 @@ def _null_words(label: str, null: Result | None) -> str:
 
 def retention(run: Run, request: Mapping[str, Any]) -> Figure | None:
     """Base current, or its change, against time, with the exponential that was fitted."""
-    found = series_of(run, str(request["of"]), request.get("per") or ("state",))
+    offset = offset_of(run, request.get("offset"), CONFIDENCE)
+    found = series_of(run, str(request["of"]), request.get("per") or ("state",), offset=offset)
     figure = new_figure(run, 3.0)
     axes = figure.add_subplot()
     drawn = False
     for index, series in enumerate(found):
-        t, y, decay = decay_of(run, series, request.get("reference"), CONFIDENCE)
+        t, y, decay = decay_of(run, series, request.get("reference"), CONFIDENCE, offset)
         if decay is None:
             continue
         drawn = True

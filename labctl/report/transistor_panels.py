@@ -37,7 +37,7 @@ _STYLES = {"forward": "-", "backward": "--", "": "-"}
 
 def transfer(run: Run, names: Sequence[str], request: Mapping[str, Any]) -> Figure | None:
     """2a: transfer curves of one way, such as at both supplies, with their peaks; currents linear and logarithmic."""
-    offset = offset_of(run, request.get("offset"), CONFIDENCE).value
+    offset = offset_of(run, request.get("offset"), CONFIDENCE)
     every = [(name, group) for name in names for group in sweep_groups(run, name, offset=offset)]
     found = [(name, group) for name, group in every if group.names == ("",)]
     if not found:
@@ -57,7 +57,7 @@ def transfer(run: Run, names: Sequence[str], request: Mapping[str, Any]) -> Figu
         low, high = (_end(float(f"{end:.3g}"), "g") for end in (ratios[0].low, ratios[0].high))
         logarithmic.set_title(f"rectification {ratios[0].value:.0f} ({low} to {high})", loc="left")
     if request.get("offset"):
-        linear.set_title(f"{-offset / NANO * 1e3:+.3g} pA for the offset", loc="left")
+        linear.set_title(f"{-offset.mean / NANO * 1e3:+.3g} pA for the offset", loc="left")
     logarithmic.set_yscale("log")
     linear.axhline(0, color=GREY, linewidth=0.5, zorder=0)
     for axes, quantity in ((linear, "drain current (nA)"), (logarithmic, "|drain current| (nA)")):

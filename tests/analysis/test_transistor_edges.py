@@ -172,6 +172,28 @@ def test_an_offset_of_the_meter_is_subtracted_where_a_reading_tells_it():
     assert math.isnan(crossing["dI0", ""].value)
 
 
+def test_an_offset_that_drifts_is_followed_between_its_readings():
+    """A decay of 300 s under a drift of 100 pA: subtracted on a straight line, from the reference too."""
+    rng, run = np.random.default_rng(1), FakeRun(meta={"device": "d"})
+
+    def read(time: float, name: str, value: float) -> None:
+        samples = {"time": np.zeros(10), "current": np.full(10, value), "status": np.zeros(10, int)}
+        run.add("current", 0, samples, time=time, name=name, terminal="drain", value=value, std=1e-15, samples=10)
+
+    read(0.0, "zero", 10e-12)
+    read(10.0, "before", 0.5e-9 + 15e-12)
+    time = np.arange(180.0)
+    current = 0.5e-9 + 0.2e-9 * np.exp(-time / 300) + 10e-12 + 0.5e-12 * (20 + time) + 1e-13 * rng.normal(size=180)
+    record = {"time": time, "current": current}
+    run.add("sample", 0, record, time=199.0, name="decay", terminal="drain", points=180, interval=1.0, window=1.0)
+    read(200.0, "zero", 110e-12)
+    found = ask(run, "retention", of="decay", reference="before", offset="zero")
+    assert found["retention_time", ""].value == pytest.approx(300, rel=0.01)
+    assert "less 'zero', of 2 readings with straight lines between" in found["retention_time", ""].note
+    raw = ask(run, "retention", of="decay", reference="before")
+    assert not raw["retention_time", ""].low < 300 < raw["retention_time", ""].high
+
+
 def test_an_offset_that_was_not_read_is_refused():
     bench = TransistorBench()
     bench.transfer("forward", UP)

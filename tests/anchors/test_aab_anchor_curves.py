@@ -35,6 +35,17 @@ def test_rows_1_to_3_transfer_curves_at_both_signs(measure_aab: Measure) -> None
     assert forward[0] == pytest.approx(31e-3, abs=1.5e-3)
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_row_2_through_an_rsu_that_leaks_and_drifts(measure_aab: Measure, seed: int) -> None:
+    """Up to 60 pA beside the 1.2 pA of the device (F25): followed by readings without supply, and subtracted."""
+    done = measure_aab("transfer_curves", seed=seed)
+    assert abs(done.currents("zero")).max() > 10e-3
+    rectification = done.result("rectification")
+    assert rectification.value > 500
+    assert rectification.low < 860 < rectification.high
+    assert done.result("peak_current").low / NANO < 1.033 < done.result("peak_current").high / NANO
+
+
 def test_row_4_output_curves_are_steepest_at_minus_5_v(measure_aab: Measure) -> None:
     """20 ms per point: reading at +2.5 V fills traps, 0.014 at x = 0 and 0.018 at 10 ms per point."""
     done = measure_aab("output_curves")

@@ -76,7 +76,7 @@ def _transfer_groups(run: Run) -> Iterator[SweepGroup]:
     for name in wanted:
         told = next((r.get("offset") for r in asked if r.get("of") == name and r.get("offset")), None)
         offset = offset_of(run, None if told is None else str(told), CONFIDENCE)
-        yield from sweep_groups(run, name, ("state",), measured="drain", offset=offset.value)
+        yield from sweep_groups(run, name, ("state",), measured="drain", offset=offset)
 
 
 def _common(run: Run, group: Group) -> Entry:
@@ -286,8 +286,9 @@ def _null_times(run: Run, request: Mapping[str, Any]) -> Iterator[Entry]:
 
 
 def _retention(run: Run, request: Mapping[str, Any]) -> Iterator[Entry]:
-    for series in series_of(run, request["of"], request.get("per") or ()):
-        _, _, decay = decay_of(run, series, request.get("reference"), CONFIDENCE)
+    offset = offset_of(run, request.get("offset"), CONFIDENCE)
+    for series in series_of(run, request["of"], request.get("per") or (), offset=offset):
+        _, _, decay = decay_of(run, series, request.get("reference"), CONFIDENCE, offset)
         if decay is not None:
             yield {
                 **_common(run, series.group),

@@ -91,7 +91,7 @@ def crossing(run: Run, request: Mapping[str, Any]) -> list[Result]:
     at, confidence, results = float(request.get("at") or 0.0), request["confidence"], []
     offset = offset_of(run, request.get("offset"), confidence)
     of, per, over = request.get("of") or "sweep", request.get("per") or (), request.get("over")
-    for found in sweep_groups(run, of, per, over, offset=offset.value):
+    for found in sweep_groups(run, of, per, over, offset=offset):
         both = crossing_of(found, at, confidence)
         make = Maker(run, found.group, len(found.sweeps), both.note)
         method = f"at {at:g} V, {METHOD_REPEATS if len(found.sweeps) > 1 else METHOD}"

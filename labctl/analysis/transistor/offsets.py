@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labctl.analysis.curves import Maker
 from labctl.analysis.estimate import Estimate
@@ -17,29 +19,65 @@ from labctl.analysis.transistor.base_current import current_rows, sample_mean
 from labctl.analysis.transistor.repeats import METHOD_REPEATS, combined
 from labctl.analysis.transistor.sweeps import conditions, sweep_groups
 
+Floats = NDArray[np.float64]
+
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 
-def offset_of(run: Run, name: str | None, confidence: float) -> Estimate:
-    """The offset that a reading tells; exactly none without a name.
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Currents ``amps`` (A) that are not the device's, read at ``times`` (s since the start of the run).
+
+    Between its readings it drifts along straight lines, before the first and after the last it stays. ``error`` (A):
+    half the widest interval of its readings, NaN if none has one. ``name``: that of the readings, '' of no offset.
+    """
+
+    times: Floats
+    amps: Floats
+    error: float
+    name: str
+
+    def at(self, times: Floats | float) -> Floats:
+        """Offset (A) at times of the run."""
+        return np.asarray(np.interp(times, self.times, self.amps))
+
+    @property
+    def mean(self) -> float:
+        return float(self.amps.mean())
+
+    @property
+    def words(self) -> str:
+        """What was subtracted."""
+        if not self.name:
+            return ""
+        return f"less {self.name!r}, of {self.times.size} readings with straight lines between"
+
+
+NO_OFFSET = Offset(np.zeros(1), np.zeros(1), 0.0, "")
+
+
+def offset_of(run: Run, name: str | None, confidence: float) -> Offset:
+    """The offset that readings tell; exactly none without a name.
 
     Raises ``AnalysisError`` if the run has no usable reading of the name.
     """
     if name is None:
-        return Estimate(0.0, 0.0, 0.0)
+        return NO_OFFSET
     rows = current_rows(run, name)
-    used = [sample_mean(row, confidence) for _, row in rows[rows["why"] == ""].iterrows()]
-    if not used:
+    rows = rows[rows["why"] == ""].sort_values("time")
+    if rows.empty:
         raise AnalysisError(f"no usable reading of {name!r}", "all of them are flagged")
-    return combined(used, confidence)
+    halves = np.array([e.high - e.value for e in (sample_mean(row, confidence) for _, row in rows.iterrows())])
+    error = float(np.nanmax(halves)) if np.isfinite(halves).any() else math.nan
+    return Offset(rows["time"].to_numpy(np.float64), rows["value"].to_numpy(np.float64), error, name)
 
 
-def widened(estimate: Estimate, offset: Estimate) -> Estimate:
+def widened(estimate: Estimate, offset: Offset) -> Estimate:
     """An estimate from which an offset was subtracted, with the offset's error added to its own."""
-    if math.isnan(offset.low):
+    if math.isnan(offset.error):
         return estimate
-    low = estimate.value - math.hypot(estimate.value - estimate.low, offset.high - offset.value)
-    high = estimate.value + math.hypot(estimate.high - estimate.value, offset.value - offset.low)
+    low = estimate.value - math.hypot(estimate.value - estimate.low, offset.error)
+    high = estimate.value + math.hypot(estimate.high - estimate.value, offset.error)
     return Estimate(estimate.value, low, high)
 
 

@@ -16,6 +16,7 @@ from labctl.analysis.intervals import student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
 from labctl.analysis.transistor.base_current import current_rows
+from labctl.analysis.transistor.offsets import NO_OFFSET, Offset, offset_of
 from labctl.analysis.transistor.series import Series, need, series_of
 
 Floats = NDArray[np.float64]
@@ -90,14 +91,19 @@ def fit_decay(t: Floats, y: Floats, confidence: float) -> Decay | None:
     return Decay(start * scale, Estimate(rate / span, low, high), span, alternation)
 
 
-def decay_of(run: Run, series: Series, reference: str | None, confidence: float) -> tuple[Floats, Floats, Decay | None]:
-    """Times from the first value (s), currents less the reference (A), and the fit."""
+def decay_of(
+    run: Run, series: Series, reference: str | None, confidence: float, offset: Offset = NO_OFFSET
+) -> tuple[Floats, Floats, Decay | None]:
+    """Times from the first value (s), currents less the reference (A), and the fit.
+
+    ``offset`` is what was subtracted from the series already; the reference is treated alike.
+    """
     level = 0.0
     if reference:
         rows = current_rows(run, reference)
         rows = rows[rows["why"] == ""]
         earlier = rows[rows["event"] < series.group.rows["event"].min()]
-        level = float(earlier["value"].iloc[-1]) if len(earlier) else math.nan
+        level = float(earlier["value"].iloc[-1] - offset.at(earlier["time"].iloc[-1])) if len(earlier) else math.nan
     t, y = series.x - series.x[0], series.y - level
     return t, y, fit_decay(t, y, confidence) if math.isfinite(level) else None
 
@@ -105,9 +111,10 @@ def decay_of(run: Run, series: Series, reference: str | None, confidence: float)
 def retention(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Decay time and share retained at the end of each record."""
     confidence, reference, results = request["confidence"], request.get("reference"), []
-    for series in need(series_of(run, request["of"], request.get("per") or ()), request["of"]):
-        _, _, decay = decay_of(run, series, reference, confidence)
-        make = Maker(run, series.group, series.y.size)
+    offset = offset_of(run, request.get("offset"), confidence)
+    for series in need(series_of(run, request["of"], request.get("per") or (), offset=offset), request["of"]):
+        _, _, decay = decay_of(run, series, reference, confidence, offset)
+        make = Maker(run, series.group, series.y.size, offset.words)
         if decay is None:
             nothing = Estimate(math.nan, math.nan, math.nan)
             why = f"too few values, or no usable {reference!r} before" if reference else "too few values"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from labctl.analysis.runs import AnalysisError, Run, column, table, unit_of_variable
 from labctl.analysis.transistor.base_current import current_rows
-from labctl.analysis.transistor.sweeps import conditions, curve_terminal, traces_of
+from labctl.analysis.transistor.offsets import NO_OFFSET, Offset
+from labctl.analysis.transistor.sweeps import conditions, curve_terminal, times_of, traces_of
 from labctl.analysis.trials import Group, reasons
 from labctl.numerics import noise_of
 
@@ -58,19 +59,26 @@ class Series:
 
 
 def series_of(
-    run: Run, name: str, per: Sequence[str], over: str | None = None, settling: str = "left_out"
+    run: Run,
+    name: str,
+    per: Sequence[str],
+    over: str | None = None,
+    settling: str = "left_out",
+    offset: Offset = NO_OFFSET,
 ) -> list[Series]:
     """Series called ``name`` in groups: current readings, or records against time.
 
     ``over`` is a loop variable, or the counter of a repeat (it counts from 1 then); without it the abscissa is time: of
     a reading since the run's start, of a record since its own. Several series of one group are averaged.
-    ``settling`` 'left_out': without what a fast unit records while its filter settles; 'kept': with it.
+    ``settling`` 'left_out': without what a fast unit records while its filter settles; 'kept': with it. ``offset`` is
+    subtracted, as it was when each current was read.
     Raises ``AnalysisError`` if the run has neither a reading nor a record of the name.
     """
     samples = table(run, "sample")
     if len(samples) and (samples["name"] == name).any():
-        return _of_records(run, samples[samples["name"] == name], per, over, settling == "kept")
+        return _of_records(run, samples[samples["name"] == name], per, over, settling == "kept", offset)
     rows = current_rows(run, name)
+    rows["value"] -= offset.at(rows["time"].to_numpy(np.float64))
     if over is None:
         return [
             _of_readings(group, group.used["time"].to_numpy(np.float64), "s") for group, _ in conditions(run, rows, per)
@@ -118,7 +126,9 @@ def _merged(group: Group, x: Floats, unit: str, y: Floats, errors: Floats) -> Se
     return Series(group, places, unit, mean, sigma, freedom, noise, repeats)
 
 
-def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | None, whole: bool) -> list[Series]:
+def _of_records(
+    run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | None, whole: bool, offset: Offset
+) -> list[Series]:
     import pandas as pd  # 0.6 s
 
     rows = rows[rows["terminal"] == curve_terminal(rows, "terminal")].copy()
@@ -134,7 +144,7 @@ def _of_records(run: Run, rows: pd.DataFrame, per: Sequence[str], over: str | No
             trace = traces[int(row["trace"])]
             settles = -math.inf if whole else _settling(row)
             settled = np.asarray(trace["time"], np.float64) - 0.5 * float(row["window"]) >= settles * (1 - 1e-9)
-            points.append(_points(trace, settled))
+            points.append(_points(trace, settled, offset.at(times_of(row, trace))))
             settling = settling if settled.all() else max(settling, settles)
         if over is not None:  # one value per record, its mean
             points = [(np.array([at]), np.array([y.mean()])) for _, y in points if y.size]
@@ -155,14 +165,15 @@ def _settling(row: Any) -> float:
     return next((t for known, t in SETTLING.items() if math.isclose(known, scale, rel_tol=1e-6)), -math.inf)
 
 
-def _points(trace: Mapping[str, Any], wanted: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Times, rounded to 1e-9 of the record so that repeats fall together, and currents that no range cut."""
+def _points(trace: Mapping[str, Any], wanted: NDArray[np.bool_], offset: Floats) -> tuple[Floats, Floats]:
+    """Times, rounded to 1e-9 of the record so that repeats fall together, and currents less ``offset`` of the points
+    that are ``wanted`` and that no range cut."""
     time, current = (np.asarray(trace[key], np.float64) for key in ("time", "current"))
     status = np.broadcast_to(np.asarray(trace.get("status", 0), np.int64), time.shape)
     good = (status & 3 == 0) & (np.abs(current) < 1e30) & wanted
     span = float(np.ptp(time)) if time.size else 0.0
     digits = 9 - math.floor(math.log10(span)) if span > 0 else 15
-    return np.round(time, digits)[good], current[good]
+    return np.round(time, digits)[good], (current - offset)[good]
 
 
 def need(found: list[Series], name: str) -> list[Series]:

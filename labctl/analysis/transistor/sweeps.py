@@ -21,6 +21,8 @@ from labctl.numerics import OVERFLOW_MARKER, split_branches
 if TYPE_CHECKING:
     import pandas as pd
 
+    from labctl.analysis.transistor.offsets import Offset
+
 Floats = NDArray[np.float64]
 
 #: status bits of a point: compliance, overflow, another terminal in compliance (so not at its voltage)
@@ -141,22 +143,33 @@ def sweep_groups(
     per: Sequence[str] = ("state",),
     over: str | None = None,
     measured: str | None = None,
-    offset: float = 0.0,
+    offset: Offset | None = None,
 ) -> list[SweepGroup]:
     """Sweeps called ``name`` in groups; see ``conditions``. A group whose rows are all unusable has no sweeps.
 
-    ``offset`` (A) is subtracted from every current.
+    ``offset`` is subtracted from every current, as it was when that was read.
     """
     rows, traces = sweep_rows(run, name, measured), traces_of(run)
     unit = (unit_of_variable(run, over) or "") if over else ""
     own = str(rows["measured"].iloc[0]) == str(rows["terminal"].iloc[0])
     return [
-        SweepGroup(group, tuple(_sweep(traces[int(number)], own, offset) for number in group.used["trace"]), at, unit)
+        SweepGroup(
+            group,
+            tuple(_sweep(traces[int(row["trace"])], own, row, offset) for _, row in group.used.iterrows()),
+            at,
+            unit,
+        )
         for group, at in conditions(run, rows, per, over)
     ]
 
 
-def _sweep(trace: Mapping[str, Any], own: bool, offset: float) -> Sweep:
+def times_of(row: Any, trace: Mapping[str, Any]) -> Floats:
+    """When each point behind a row was read, s since the start of the run: the row's own time is its end."""
+    time = np.asarray(trace["time"], np.float64)
+    return np.asarray(float(row["time"]) + time - time[-1])
+
+
+def _sweep(trace: Mapping[str, Any], own: bool, row: Any, offset: Offset | None) -> Sweep:
     """Measured voltage is that of the measured terminal: it is the abscissa only if that one is swept (``own``)."""
     programmed, current = (np.asarray(trace[name], np.float64) for name in ("set", "current"))
     read = np.asarray(trace.get("voltage", programmed) if own else programmed, np.float64)
@@ -164,10 +177,12 @@ def _sweep(trace: Mapping[str, Any], own: bool, offset: float) -> Sweep:
     status = np.broadcast_to(np.asarray(trace.get("status", 0), np.int64), programmed.shape)
     readable = np.abs(current) < OVERFLOW_MARKER / 10  # False for NaN too
     usable = readable & (status & _ALL_POINTS == 0)
+    if offset is not None and offset.name:
+        current = current - offset.at(times_of(row, trace))
     branches = []
     for branch_name, part in _branches(programmed):
         use = usable[part]
-        branches.append(Branch(branch_name, volts[part][use], current[part][use] - offset, programmed[part][~use]))
+        branches.append(Branch(branch_name, volts[part][use], current[part][use], programmed[part][~use]))
     return Sweep(tuple(branches), _left_out(status, readable) if branches else "neither a single nor a cyclic sweep")
 
 

@@ -16,7 +16,7 @@ from labctl.analysis.intervals import mean_and_deviation, student_quantile
 from labctl.analysis.results import Result
 from labctl.analysis.runs import Run
 from labctl.analysis.shift import ratio
-from labctl.analysis.transistor.offsets import offset_of, widened
+from labctl.analysis.transistor.offsets import NO_OFFSET, Offset, offset_of, widened
 from labctl.analysis.transistor.repeats import METHOD_REPEATS, combined
 from labctl.analysis.transistor.sweeps import Branch, Sweep, SweepGroup, sweep_groups
 from labctl.analysis.trials import Group
@@ -28,7 +28,6 @@ Floats = NDArray[np.float64]
 RSU_LEAKAGE = 100e-12  #: A, what the switch before a fast unit may leak (reference sec. 3.1)
 END_SAMPLES = 4  #: samples averaged at an end of a curve
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
-_NONE = Estimate(0.0, 0.0, 0.0)
 _METHODS = {
     "quartic": f"vertex of a quartic through the samples above {ABOVE:.0%} of the global maximum, least squares; "
     "from its residuals the places where the slope may be zero (Fieller) and Student's interval of the height",
@@ -55,7 +54,7 @@ class Top:
         return self.method == "quartic"
 
 
-def find_top(branch: Branch, confidence: float, offset: Estimate = _NONE) -> Top:
+def find_top(branch: Branch, confidence: float, offset: Offset = NO_OFFSET) -> Top:
     """Peak of one branch from its usable points; no value where an unusable point may hide the maximum.
 
     ``offset``: what was subtracted from the currents, for its error.
@@ -143,10 +142,11 @@ def peak(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Peak voltage, current, width and on/off ratio of each branch in each group."""
     confidence, results = request["confidence"], []
     offset = offset_of(run, request.get("offset"), confidence)
-    for found in sweep_groups(run, request.get("of") or "sweep", request.get("per") or (), offset=offset.value):
+    for found in sweep_groups(run, request.get("of") or "sweep", request.get("per") or (), offset=offset):
         for name in found.names:
             tops = [find_top(branch, confidence, offset) for branch in found.branches(name)]
-            results += _peak_results(run, named(found, name), tops, confidence, _parabolas(found.branches(name)))
+            parabolas = _parabolas(found.branches(name))
+            results += _peak_results(run, named(found, name), tops, confidence, parabolas, offset.words)
         if not found.sweeps:
             results.append(Maker(run, found.group, 0)("peak_voltage", _NOTHING, "V", "refused", "no usable sweep"))
     return results
@@ -164,9 +164,11 @@ def _parabolas(branches: Sequence[Branch]) -> str:
     return ", ".join(f"{p.x:.4g} V" for p in places if not p.at_edge)
 
 
-def _peak_results(run: Run, group: Group, tops: list[Top], confidence: float, parabolas: str) -> list[Result]:
+def _peak_results(
+    run: Run, group: Group, tops: list[Top], confidence: float, parabolas: str, subtracted: str
+) -> list[Result]:
     single = len(tops) == 1
-    notes = [top.note for top in tops]
+    notes = [*(top.note for top in tops), subtracted]
     make = Maker(run, group, tops[0].points if single else len(tops), "; ".join(dict.fromkeys(filter(None, notes))))
     method = _METHODS[tops[0].method] if single else METHOD_REPEATS
     certain = confidence if not single or tops[0].statistical else math.nan
@@ -217,7 +219,7 @@ def rectification(run: Run, request: Mapping[str, Any]) -> list[Result]:
     """Largest current of one curve over the largest magnitude of another, by state."""
     confidence = request["confidence"]
     per, offset = request.get("per") or (), offset_of(run, request.get("offset"), confidence)
-    conducting, blocking = (sweep_groups(run, request[key], per, offset=offset.value) for key in ("of", "to"))
+    conducting, blocking = (sweep_groups(run, request[key], per, offset=offset) for key in ("of", "to"))
     below = {found.group.label: found for found in blocking}
     results = []
     for found in conducting:
@@ -225,13 +227,14 @@ def rectification(run: Run, request: Mapping[str, Any]) -> list[Result]:
         if other is None:
             continue
         one, two = (widened(largest(group.sweeps, confidence), offset) for group in (other, found))
+        leaky = not offset.name and one.value < RSU_LEAKAGE
         lost = any(b.lost.size for group in (found, other) for s in group.sweeps for b in s.branches)
         words = (
             found.note,
             other.note,
             "lost points may hide a maximum" if lost else "",
-            "" if request.get("offset") else "no offset of the meter was subtracted",
-            "an RSU may leak as much as is blocked, and drift (F25)" if one.value < RSU_LEAKAGE else "",
+            offset.words or "no offset of the meter was subtracted",
+            "an RSU may leak as much as is blocked, and drift (F25)" if leaky else "",
         )
         note = "; ".join(dict.fromkeys(filter(None, words)))
         points = sum(b.y.size for group in (found, other) for s in group.sweeps for b in s.branches)

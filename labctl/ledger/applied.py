@@ -6,10 +6,11 @@ and biases (level over the smallest resistance expected, largest current) and an
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from labctl.bench.errors import BenchFileError
 from labctl.bench.loading import parse_bench
 from labctl.plan.dose import DIGITS, Dose, TerminalDose, levels
 from labctl.protocol import units
-from labctl.store import Flags, Run, loop_column
+from labctl.store import Flags, Run, RunFileError, loop_column
 from labctl.store.content import Content, Points
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ class Applied:
     beyond: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     charge: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     held: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
-    switchings: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    switchings: Counter[str] = field(default_factory=Counter)
     biased: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
@@ -64,15 +65,15 @@ class Applied:
 def applied(run: Run, since: int = 0) -> Applied:
     """What the run applied from event number ``since`` on. RunFileError."""
     total = Applied()
-    steps = _Steps(run.meta["plan"])
+    steps = _Steps(run.path, run.meta["plan"])
     with run.content() as content:
         table = _Tables(content, since)
         _count_pulses(total, table, steps, smallest_resistance(run.meta))
         for kind in _READ_BY:
             _count_readings(total, table, kind, steps)
         _count_biases(total, table)
-        for terminal in table.columns("route", ("terminal",)).get("terminal", ()):
-            total.switchings[str(terminal)] += 1
+        routes = table.columns("route", ("terminal",)).get("terminal", np.empty(0, object))
+        total.switchings.update(Counter(map(str, routes.tolist())))
     return total
 
 
@@ -100,12 +101,19 @@ class _Tables:
 class _Steps:
     """Operations of a stored plan by name and node, and their values in the rows that came of them."""
 
-    def __init__(self, plan: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, plan: Mapping[str, Any]) -> None:
+        self._path = path
         self._found = {(op["op"], op.get("node")): op for op in _operations(plan.get("ops", []))}
         self.columns = {loop_column(name) for name in _variables(plan.get("ops", []))}
 
-    def find(self, name: str, node: int) -> Mapping[str, Any] | None:
-        return self._found.get((name, node))
+    def find(self, name: str, node: int) -> Mapping[str, Any]:
+        """The operation that left the rows of a node. RunFileError: the plan has none."""
+        if (name, node) not in self._found:
+            raise RunFileError(
+                f"{self._path}: rows of step {node}, for which its plan has no {name}",
+                "the file was not written by 'labctl run', or is damaged: labctl verify",
+            )
+        return self._found[name, node]
 
 
 def _operations(plain: Any) -> Iterator[dict[str, Any]]:
@@ -142,22 +150,19 @@ def _by_step(rows: Columns) -> Iterator[tuple[int, Columns]]:
 
 
 def _count_pulses(total: Applied, table: _Tables, steps: _Steps, resistance: float | None) -> None:
-    names = {"step", "terminal", "role", "level", "width", "base", "count", "period", "flags", *steps.columns}
-    for step, rows in _by_step(table.columns("pulse", names)):
+    rows = table.columns("pulse", {"step", "count", "period", "flags", *steps.columns})
+    for step, own in _by_step(rows):
         op = steps.find("Pulses", step)
-        parts = [(_value(p["level"], rows), _value(p["width"], rows)) for p in op["parts"]] if op else []
-        parts = parts or [(rows["level"], rows["width"])]
-        edge = (op and op["edge"]) or 0.0
-        terminal, counts = str(rows["terminal"][0]), rows["count"].astype(float)
-        for role in np.unique(rows["role"].astype(str)).tolist():
-            total.pulses[terminal][role] += float(counts[rows["role"] == role].sum()) * len(parts)
-        over = (rows["flags"] & int(Flags.BEYOND_ORDINARY_LIMIT)) != 0
-        total.beyond[terminal] += float(counts[over].sum()) * len(parts)
-        rest = counts * rows["period"]
-        for level, width in parts:
-            _act(total, terminal, level, counts * (width + edge), resistance)
-            rest = rest - counts * (width + edge)
-        _act(total, terminal, rows["base"], np.maximum(np.nan_to_num(rest), 0.0), resistance)
+        terminal, counts = op["terminal"], own["count"].astype(float)
+        total.pulses[terminal][op["role"]] += float(counts.sum()) * len(op["parts"])
+        over = (own["flags"] & int(Flags.BEYOND_ORDINARY_LIMIT)) != 0
+        total.beyond[terminal] += float(counts[over].sum()) * len(op["parts"])
+        rest = counts * own["period"]
+        for part in op["parts"]:
+            seconds = counts * (_value(part["width"], own) + (op["edge"] or 0.0))
+            _act(total, terminal, _value(part["level"], own), seconds, resistance)
+            rest = rest - seconds
+        _act(total, terminal, _value(op["base"], own), np.maximum(np.nan_to_num(rest), 0.0), resistance)
 
 
 def _act(total: Applied, terminal: str, volts: Floats, seconds: Floats, resistance: float | None) -> None:
@@ -167,23 +172,24 @@ def _act(total: Applied, terminal: str, volts: Floats, seconds: Floats, resistan
 
 
 def _count_readings(total: Applied, table: _Tables, kind: str, steps: _Steps) -> None:
-    rows = table.columns(kind, {"step", "terminal", "measured", *steps.columns})
+    rows = table.columns(kind, {"step", "measured" if kind == "sweep" else "terminal", *steps.columns})
     if not rows:
         return
     points = _points(table, kind)
     for step, own in _by_step(rows):
-        measured = own.get("measured", own["terminal"]).astype(str)
+        op = steps.find(_READ_BY[kind], step)
+        measured = own["measured" if kind == "sweep" else "terminal"].astype(str)
         for terminal in np.unique(measured).tolist():
             total.charge[terminal] += float(points.charges(own["event"][measured == terminal]).sum())
         # What was held or swept acted once, however many terminals were measured.
         once = {name: values[measured == measured[0]] for name, values in own.items()}
-        stations = (steps.find(_READ_BY[kind], step) or {}).get("stations", [])
+        stations = op.get("stations", [{"terminal": op.get("terminal"), "level": None}])
         for station in stations:
             if station["level"] is not None:
                 total.hold(station["terminal"], _value(station["level"], once), points.lasted(once["event"]))
-        if not stations or stations[0]["level"] is None:
-            inside = np.isin(points.event, once["event"])
-            total.hold(str(once["terminal"][0]), points.set[inside], points.seconds[inside])
+            else:  # swept
+                inside = np.isin(points.event, once["event"])
+                total.hold(station["terminal"], points.set[inside], points.seconds[inside])
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _relentless(plan: Plan) -> Plan:
                     changed.append(replace(op, otherwise="flag", body=go_on(op.body)))
                 case o.Sweep():
                     changed.append(replace(op, on_compliance="flag"))
-                case o.Repeat() | o.ForEach() | o.Allowed() | o.Record():
+                case o.Repeat() | o.Program() | o.ForEach() | o.Allowed() | o.Record():
                     changed.append(replace(op, body=go_on(op.body)))
                 case _:
                     changed.append(op)

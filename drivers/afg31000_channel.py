@@ -212,6 +212,7 @@ class AFG31000Channel(AFG31000Settings):
         period: float,
         count: int = 1,
         verify: bool = True,
+        isolated: bool = False,
     ) -> Programmed:
         """Prepare ``count`` periods of a piecewise-linear waveform per trigger, from the edit memory.
 
@@ -220,8 +221,10 @@ class AFG31000Channel(AFG31000Settings):
             volts: V open-circuit; begins and ends at the level at which the output idles.
             period: s; the last level is held until its end. count: periods per trigger.
             verify: read the record back and compare.
+            isolated: a switch outside keeps the output off the device, so that it may be on at any level meanwhile.
 
-        The output is left off unless the very same waveform is prepared already.
+        The output is left off unless the very same waveform is prepared already; or, isolated, one of the same period
+        and count: then levels and record change in one message and its answer.
 
         Raises:
             SettingError: refused before anything is sent. ReadBackError, InstrumentError.
@@ -232,14 +235,23 @@ class AFG31000Channel(AFG31000Settings):
         check_levels(self._model, samples.low, samples.high, self._low_limit, self._high_limit)
         data = samples.codes.astype(">u2").tobytes()
         waveform = (data, samples.low, samples.high, period, count)
-        if self._waveform != waveform:
+        known, queries = self._waveform, [*self._state_queries(), f"SOUR{self.id}:FREQ?"]
+        if known == waveform:
+            replies = self.parent.exchange([], queries)
+        elif isolated and known is not None and known[3:] == (period, count):
+            self.forget()
+            self._overwrite(data, (known[1], known[2]), (samples.low, samples.high))
+            stored, replies = self.parent.block_and_values(f"DATA:DATA? EMEM{self.id}", queries)
+            self._same_record(data, stored)
+        else:
             self.forget()
             self._quiet()
             self._upload(data, verify)
             self.parent.exchange([f"SOUR{self.id}:FREQ {number(1 / period)}"])
             self._set_levels("NORM", samples.low, samples.high)
             self._arm(count, period)
-        self.programmed = self._verify_waveform(samples, period, count)
+            replies = self.parent.exchange([], queries)
+        self.programmed = self._verify_waveform(samples, period, count, replies)
         self._waveform = waveform
         return self.programmed
 
@@ -299,20 +311,19 @@ class AFG31000Channel(AFG31000Settings):
         self.parent.write_bytes(f":DATA:DATA {memory},".encode("ascii") + block(data) + b"\n")
         self.parent.exchange([], ["*OPC?"])
         self.parent.clock.sleep(UPLOAD_SETTLING)
-        if verify and self._download(memory) != data:
-            raise ReadBackError(self._title, memory, f"{len(data) // 2} samples", "another record")
+        if verify:
+            self._same_record(data, self.parent.block_and_values(f"DATA:DATA? {memory}")[0])
 
-    def _download(self, memory: str) -> bytes:
-        """Record of an edit memory; read by length, for samples may look like terminators."""
-        query = f":DATA:DATA? {memory}"
-        self.parent.write(query)
-        start = self.parent.read_bytes(2)
-        if start[:1] != b"#" or not start[1:].isdigit():
-            raise ReplyError(self._title, query, start)
-        length = int(self.parent.read_bytes(int(start[1:])))
-        data: bytes = self.parent.read_bytes(length + 1)
-        self.parent.exchange([])
-        return data[:length]
+    def _overwrite(self, data: bytes, present: commands.Levels, wanted: commands.Levels) -> None:
+        """Other levels and another record in the memory that is selected, in one message that is not answered."""
+        levels = commands.levels(self.id, present, wanted, self._model.min_amplitude)
+        message = ";".join(f":{part}" for part in [*levels, f"DATA:DATA EMEM{self.id},"])
+        self.parent.write_bytes(message.encode("ascii") + block(data) + b"\n")
+        self.parent.clock.sleep(UPLOAD_SETTLING)
+
+    def _same_record(self, asked: bytes, reported: bytes) -> None:
+        if asked != reported:
+            raise ReadBackError(self._title, f"EMEM{self.id}", f"{len(asked) // 2} samples", "another record")
 
     # reading back
 
@@ -342,8 +353,7 @@ class AFG31000Channel(AFG31000Settings):
             inverted=shape.inverted,
         )
 
-    def _verify_waveform(self, samples: Record, period: float, count: int) -> Programmed:
-        replies = self.parent.exchange([], [*self._state_queries(), f"SOUR{self.id}:FREQ?"])
+    def _verify_waveform(self, samples: Record, period: float, count: int, replies: list[str]) -> Programmed:
         low, high = self._check_state("EMEM", "NORM", samples.low, samples.high, replies)
         self._agree("period", period, 1 / self._floats(replies[-1:])[0], _TIME)
         return Programmed(

@@ -23,7 +23,7 @@ UPLOAD_SETTLING = 0.2
 class _Output:
     on: bool | None = None
     pulse: tuple[float, int] | None = None
-    waveform: Hashable = None
+    waveform: tuple[Hashable, float, int] | None = None
 
 
 class AFG31000Times:
@@ -57,20 +57,36 @@ class AFG31000Times:
 
     def pulses(self, channel: str, width: float, edge: float | None, period: float | None, count: int) -> float:
         """``count`` pulses prepared, the output on, triggered, waited for."""
-        taken = self._prepare_pulse(channel, width, edge or 0.0, period, count) + self._switch_on(channel)
-        known = self._output(channel).pulse
-        assert known is not None
-        return taken + count * known[0] + LATENCY
+        return self.ready_pulses(channel, width, edge, period, count) + self.burst(channel)
+
+    def ready_pulses(self, channel: str, width: float, edge: float | None, period: float | None, count: int) -> float:
+        """``count`` pulses prepared, the output on."""
+        return self._prepare_pulse(channel, width, edge or 0.0, period, count) + self._switch_on(channel)
+
+    def burst(self, channel: str) -> float:
+        """What is prepared triggered, and waited for."""
+        output = self._output(channel)
+        if output.pulse is not None:
+            period, count = output.pulse
+        else:
+            assert output.waveform is not None
+            _, period, count = output.waveform
+        return count * period + LATENCY
 
     def waveform(self, channel: str, shape: Hashable, period: float, count: int) -> float:
         """``count`` periods of the waveform that ``shape`` stands for, prepared, triggered, waited for."""
+        return self.ready_waveform(channel, shape, period, count) + self.burst(channel)
+
+    def ready_waveform(self, channel: str, shape: Hashable, period: float, count: int, isolated: bool = False) -> float:
+        """``count`` periods prepared, the output on; ``isolated``: a record of one length replaces another at once."""
         output = self._output(channel)
-        wanted = (shape, period, count)
+        known, wanted = output.waveform, (shape, period, count)
         taken = 0.0
-        if output.waveform != wanted:
-            taken = self._quiet(output) + UPLOAD_SETTLING + period
+        if known != wanted:
+            alike = isolated and known is not None and known[1:] == wanted[1:]
+            taken = UPLOAD_SETTLING + (0.0 if alike else self._quiet(output) + period)
             output.waveform, output.pulse = wanted, None
-        return taken + self._switch_on(channel) + count * period + LATENCY
+        return taken + self._switch_on(channel)
 
     def _prepare_pulse(self, channel: str, width: float, edge: float, period: float | None, count: int) -> float:
         """Another period or count: everything anew, with the output off, and a cycle that arming may start."""

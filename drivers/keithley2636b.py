@@ -18,6 +18,7 @@ _MODEL = "2636B"
 #: digio.trigger modes: direct control, and pulses upwards and downwards
 _BYPASS, _PULSE_DOWN, _PULSE_UP = 0, 1, 8
 _MIN_PULSE, _MAX_PULSE = 1e-6, 1.0
+_PULSE_WIDTH = 10e-6
 
 
 class Keithley2636B(TspInstrument):
@@ -92,7 +93,7 @@ class Keithley2636B(TspInstrument):
         Raises:
             SettingError: no such line or level. ReadBackError: something outside holds the line.
         """
-        self._check_line(n)
+        self.check_line(n)
         if level not in (0, 1):
             raise SettingError(f"level {level!r} of a digital line is neither 0 nor 1")
         (state,) = self.numbers(
@@ -103,16 +104,16 @@ class Keithley2636B(TspInstrument):
 
     def read_line(self, n: int) -> int:
         """Level of digital line ``n``."""
-        self._check_line(n)
+        self.check_line(n)
         return int(self.numbers([], [f"digio.readbit({n})"])[0])
 
-    def pulse_line(self, n: int, width: float = 10e-6, rising: bool = True) -> None:
+    def pulse_line(self, n: int, width: float = _PULSE_WIDTH, rising: bool = True) -> None:
         """Send one pulse of ``width`` s on digital line ``n``, upwards or downwards.
 
         Raises:
             SettingError, InstrumentError.
         """
-        self._check_line(n)
+        self.check_line(n)
         within("width of a line's pulse", width, _MIN_PULSE, _MAX_PULSE, "s")
         trigger = f"digio.trigger[{n}]"
         self.exchange(
@@ -124,7 +125,21 @@ class Keithley2636B(TspInstrument):
             ]
         )
 
-    def _check_line(self, n: int) -> None:
+    def trigger_statements(self, n: int) -> str:
+        """Statements after which line ``n`` rests low and sends upward pulses, with no edge upwards on the way."""
+        self.check_line(n)
+        trigger = f"digio.trigger[{n}]"
+        return (
+            f"{trigger}.mode={_BYPASS} digio.writebit({n},0) {trigger}.mode={_PULSE_UP} {trigger}.stimulus=0"
+            f" {trigger}.pulsewidth={number(_PULSE_WIDTH)}"
+        )
+
+    def check_line(self, n: int) -> None:
+        """Refuse a digital line that does not exist.
+
+        Raises:
+            SettingError
+        """
         if n not in range(1, _LINES + 1):
             raise SettingError(f"{self.name} has digital lines 1 to {_LINES}, not {n}")
 
@@ -200,6 +215,7 @@ class Keithley2636B(TspInstrument):
                 "point_overhead": 2e-4,
                 "times": Keithley2636BTimes,
             },
+            "program": {"points": ranges.MAX_POINTS},
             "lines": _LINES,
             "source_resistance": 0.0,
         }

@@ -13,17 +13,22 @@ import pyvisa
 
 from drivers import keithley2636b_settings as ranges
 from drivers.errors import ErrorEntry, InstrumentError, ReadBackError, SettingError
-from drivers.keithley2636b_data import Measurement, ReadSetup, SourceState, SweepData, sweep_data
+from drivers.keithley2636b_data import (
+    COLUMNS,
+    RUNTIME_ERROR,
+    Measurement,
+    ReadSetup,
+    SourceState,
+    SweepData,
+    sweep_data,
+)
 from drivers.keithley2636b_settings import Keithley2636BSettings
+from drivers.keithley2636b_trials import TrialProgram
 from drivers.wire import number, within
 
 _AFTER = {"zero": 0, "hold": 1, "off": 2}
-#: numbers per point in the script's answer
-_COLUMNS = 6
 #: longest list of levels in a call; longer ones go ahead in pieces (a line may hold about 1000 characters)
 _LEVELS_PER_LINE = 40
-#: code of a runtime error, which the instrument would have queued had the script not caught it
-_RUNTIME_ERROR = -286
 
 
 class Keithley2636BChannel(Keithley2636BSettings):
@@ -43,6 +48,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self.relay_operations = 0
         self._known: dict[str, str] = {}
         self._setup: ReadSetup | None = None
+        self._loaded: Sequence[str] = ()
         self._limits = (-ranges.MAX_VOLTAGE, ranges.MAX_VOLTAGE)
 
     def write(self, command: str, **kwargs: Any) -> None:
@@ -55,6 +61,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         """Forget what is set: the next calls set everything."""
         self._known.clear()
         self._setup = self.is_on = None
+        self._loaded = ()
 
     def limit(self, low: float, high: float) -> None:
         """Refuse source levels outside ``low`` .. ``high`` V from now on (a limit of this driver).
@@ -121,7 +128,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self._agree("NPLC", nplc, set_nplc)
         self._agree("off mode", ranges.OFF_MODES[offmode], mode)
         if range_ is not None and full_scale < range_ * (1 - 1e-6):
-            raise ReadBackError(self._title, "measuring range", range_, full_scale)
+            raise ReadBackError(self.title, "measuring range", range_, full_scale)
         self._setup = replace(wanted, limit=set_limit, nplc=set_nplc, range_=None if range_ is None else full_scale)
         return self._setup
 
@@ -134,9 +141,14 @@ class Keithley2636BChannel(Keithley2636BSettings):
     # source and measure
 
     @property
-    def _ready(self) -> ReadSetup:
+    def setup(self) -> ReadSetup:
+        """How the channel reads now.
+
+        Raises:
+            SettingError: nothing is configured.
+        """
         if self._setup is None:
-            raise SettingError(f"{self._title}: compliance and ranges come first, call configure_read")
+            raise SettingError(f"{self.title}: compliance and ranges come first, call configure_read")
         return self._setup
 
     def source(self, level: float, limit: float | None = None) -> SourceState:
@@ -147,7 +159,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Raises:
             SettingError: before anything is sent. ReadBackError, InstrumentError.
         """
-        setup = self._ready
+        setup = self.setup
         if limit is not None:
             setup = replace(setup, limit=limit)
             setup.check()
@@ -171,7 +183,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
 
     def measure(self) -> Measurement:
         """Current and voltage now, measured at the same time."""
-        with self.parent.patience(self._reading_time()):
+        with self.parent.patience(self.reading_time):
             amps, volts, compliance = self._numbers(
                 [f"local i,v={self.smu}.measure.iv()"], ["i", "v", f"{self.smu}.source.compliance"]
             )
@@ -183,7 +195,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Raises:
             SettingError: no compliance was set. ReadBackError, InstrumentError: such as 802, blocked by interlock.
         """
-        setup = self._ready if on else self._setup
+        setup = self.setup if on else self._setup
         before = self.is_on
         self.is_on = None
         statements = [f"{self.smu}.source.output={int(on)}", self._relay_delay()]
@@ -244,7 +256,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Raises:
             SettingError: before anything is sent. InstrumentError: the level is 0 then.
         """
-        setup = self._ready
+        setup = self.setup
         if after not in _AFTER:
             raise SettingError(f"after {after!r} is none of {', '.join(_AFTER)}")
         within("dwell", dwell, 0.0, ranges.MAX_DELAY, "s")
@@ -265,15 +277,18 @@ class Keithley2636BChannel(Keithley2636BSettings):
             values = [float(start), float(stop)]
             count = 2 * points - 1 if both else points
         within("number of points", count, 1, ranges.MAX_POINTS)
-        setup.check_levels(values, *self._limits)
+        self.check_levels(values)
         script = self.parent.load_script("sweep")
         if levels is None:
             ends = [number(values[0]), number(values[1]), str(points), str(int(both))]
             call = f"{script}.linear({self.smu},{','.join([*ends, *options])})"
         else:
-            call = f"{script}.sweep({self.smu},{self._list(script, values)},{','.join(options)})"
+            *ahead, expression = self.level_list(script, values)
+            for line in ahead:
+                self.parent.write(line)
+            call = f"{script}.sweep({self.smu},{expression},{','.join(options)})"
         before, self.is_on = self.is_on, None
-        patience = timeout if timeout is not None else count * (dwell + self._reading_time())
+        patience = timeout if timeout is not None else count * (dwell + self.reading_time)
         data = self._run(call, count, patience + 2 * self.parent.relay_time)
         self.is_on = after != "off"
         if setup.offmode == "high_z":
@@ -283,7 +298,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
     def sample(self, points: int, interval: float, timeout: float | None = None) -> SweepData:
         """Take ``points`` readings at the present level, ``interval`` s apart (0: as fast as they come)."""
         call = f"{self._sampler(points, interval)}.sample({self.smu},{points},{number(interval)})"
-        patience = timeout if timeout is not None else points * (interval + self._reading_time())
+        patience = timeout if timeout is not None else points * (interval + self.reading_time)
         return self._run(call, points, patience)
 
     def start_sample(self, points: int, interval: float) -> None:
@@ -302,30 +317,53 @@ class Keithley2636BChannel(Keithley2636BSettings):
             SettingError: none were started.
         """
         if self._sampling is None:
-            raise SettingError(f"{self._title}: no samples were started")
+            raise SettingError(f"{self.title}: no samples were started")
         points, interval = self._sampling
         self._sampling = None
-        patience = timeout if timeout is not None else points * (interval + self._reading_time())
+        patience = timeout if timeout is not None else points * (interval + self.reading_time)
         return self._run(f"{self.parent.load_script('sweep')}.fetch({self.smu})", points, patience)
 
     _sampling: tuple[int, float] | None = None
 
     def _sampler(self, points: int, interval: float) -> str:
-        self._ready  # noqa: B018 - refuses if nothing is configured
+        self.setup  # noqa: B018 - refuses if nothing is configured
         within("number of points", points, 1, ranges.MAX_POINTS)
         within("interval", interval, 0.0, ranges.MAX_INTERVAL, "s")
         script: str = self.parent.load_script("sweep")
         return script
 
-    def _list(self, script: str, values: Sequence[float]) -> str:
-        """Lua expression for the levels; a long list is sent ahead in pieces."""
+    def level_list(self, script: str, values: Sequence[float]) -> list[str]:
+        """Lua expression for the levels, which comes last, and the lines that go ahead of it if the list is long."""
         if len(values) <= _LEVELS_PER_LINE:
-            return "{" + ",".join(map(number, values)) + "}"
-        self.parent.write(f"{script}.levels={{}}")
+            return ["{" + ",".join(map(number, values)) + "}"]
+        lines = [f"{script}.levels={{}}"]
         for first in range(0, len(values), _LEVELS_PER_LINE):
             piece = ",".join(map(number, values[first : first + _LEVELS_PER_LINE]))
-            self.parent.write(f"for _,v in ipairs({{{piece}}}) do table.insert({script}.levels,v) end")
-        return f"{script}.levels"
+            lines.append(f"for _,v in ipairs({{{piece}}}) do table.insert({script}.levels,v) end")
+        return [*lines, f"{script}.levels"]
+
+    def check_levels(self, values: Sequence[float]) -> None:
+        """Refuse levels outside the limits of this driver or the instrument's power.
+
+        Raises:
+            SettingError
+        """
+        self.setup.check_levels(values, *self._limits)
+
+    # programs
+
+    def program(self) -> TrialProgram:
+        """An empty program of trials for the present settings of ``configure_read``."""
+        return TrialProgram(self)
+
+    def load(self, lines: Sequence[str]) -> None:
+        """Send the lines of a program, unless they are what was sent last."""
+        if lines == self._loaded:
+            return
+        self._loaded = ()
+        for line in lines:
+            self.parent.write(line)
+        self._loaded = lines
 
     def _run(self, call: str, points: int, patience: float) -> SweepData:
         """Send one call of the script; its answer is (succeeded, errors, n), then n points."""
@@ -333,7 +371,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
             self.parent.write(call)
             try:
                 succeeded, errors, count = self.parent.read_block(3)
-                columns = self.parent.read_block(_COLUMNS * int(count)) if count else np.empty(0)
+                columns = self.parent.read_block(COLUMNS * int(count)) if count else np.empty(0)
                 failure = None if succeeded else self.parent.read().strip()
             except pyvisa.VisaIOError as error:
                 self.forget()
@@ -341,20 +379,22 @@ class Keithley2636BChannel(Keithley2636BSettings):
                 raise
         if failure is not None:
             self.forget()
-            raise InstrumentError(self.parent.name, [ErrorEntry(_RUNTIME_ERROR, failure)], call)
+            raise InstrumentError(self.parent.name, [ErrorEntry(RUNTIME_ERROR, failure)], call)
         if errors:
             self.forget()
             self.parent.check_errors(call)
-        return sweep_data(columns.reshape(-1, _COLUMNS), points)
-
-    def _reading_time(self) -> float:
-        return self._ready.reading_time(self.parent.line_frequency)
+        return sweep_data(columns.reshape(-1, COLUMNS), points)
 
     @property
-    def _title(self) -> str:
+    def reading_time(self) -> float:
+        """Upper estimate of the time of one reading, s."""
+        return self.setup.reading_time(self.parent.line_frequency)
+
+    @property
+    def title(self) -> str:
         return f"{self.parent.name} channel {self.id}"
 
     def _agree(self, setting: str, asked: float, reported: float) -> None:
         if not math.isclose(asked, reported, rel_tol=1e-4, abs_tol=1e-15):
             self.forget()
-            raise ReadBackError(self._title, setting, asked, reported)
+            raise ReadBackError(self.title, setting, asked, reported)

@@ -15,6 +15,10 @@ from drivers.wire import number, within
 #: bits of the status of a reading
 COMPLIANCE = 1
 OVERFLOW = 2
+#: numbers per point in a script's answer
+COLUMNS = 6
+#: code of a runtime error, which the instrument would have queued had the script not caught it
+RUNTIME_ERROR = -286
 #: bit of a buffer's status that says that the source was limited
 _BUFFER_COMPLIANCE = 64
 #: readings from here up are the overflow marker, 9.91e37

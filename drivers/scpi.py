@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pyvisa
 
@@ -51,6 +52,11 @@ def block(data: bytes) -> bytes:
     return f"#{len(length)}{length}".encode("ascii") + data
 
 
+def _message(parts: Sequence[str]) -> str:
+    headed = [p if p.startswith("*") else f":{p}" for p in parts]
+    return ";".join([*headed, "*ESR?", ":SYST:ERR?"])
+
+
 class ScpiInstrument(WireInstrument):
     """Commands and queries in one message, closed by ``*ESR?`` and ``SYSTem:ERRor?``.
 
@@ -68,22 +74,49 @@ class ScpiInstrument(WireInstrument):
             ReplyError: not one reply per query.
             pyvisa.VisaIOError: no reply, and no error queued that explains it.
         """
-        parts = [p if p.startswith("*") else f":{p}" for p in (*commands, *queries)]
-        message = ";".join([*parts, "*ESR?", ":SYST:ERR?"])
-        try:
+        message = _message([*commands, *queries])
+        with self._explained(message):
             reply = self.ask(message).strip()
+        return self._values(message, reply, len(queries))
+
+    def block_and_values(self, query: str, queries: Sequence[str] = ()) -> tuple[bytes, list[str]]:
+        """A block that ``query`` asks for, and replies of further queries, in one message; errors as in ``exchange``.
+
+        The block is read by length, for its bytes may look like terminators.
+
+        Raises:
+            InstrumentError, ReplyError, pyvisa.VisaIOError: as ``exchange``.
+        """
+        message = _message([query, *queries])
+        with self._explained(message):
+            self.write(message)
+            start = self.read_bytes(2)
+            if start[:1] != b"#" or not start[1:].isdigit():
+                raise ReplyError(self.name, message, start)
+            data: bytes = self.read_bytes(int(self.read_bytes(int(start[1:]))))
+            reply = self.read().strip()
+        return data, self._values(message, reply.removeprefix(";"), len(queries))
+
+    @contextmanager
+    def _explained(self, message: str) -> Iterator[None]:
+        """After a reply that did not come: the error queued for it, if any."""
+        try:
+            yield
         except pyvisa.VisaIOError as error:
             if timed_out(error):  # an instrument that drops the rest of a faulty message says so in its queue
                 self.clear_link()
                 self.check_errors(message)
             raise
+
+    def _values(self, message: str, reply: str, count: int) -> list[str]:
+        """Replies of ``count`` queries, out of a reply that ends with event register and error entry."""
         # the error text comes last, for it may contain semicolons
-        values = reply.split(";", len(queries) + 1)
+        values = reply.split(";", count + 1)
         try:
             events, entry = int(float(values[-2])), parse_error(values[-1])
         except (ValueError, IndexError):
             raise ReplyError(self.name, message, reply) from None
-        if len(values) != len(queries) + 2:
+        if len(values) != count + 2:
             raise ReplyError(self.name, message, reply)
         if entry.code or events & sum(_EVENT_CLASSES):
             self._raise(message, entry, events)

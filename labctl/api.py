@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from labctl.execution.past import Past
     from labctl.ledger import Ledger
     from labctl.plan.dose import Dose
-    from labctl.plan.plan import Plan
+    from labctl.plan.plan import Plan, Timing
     from labctl.protocol import Protocol
     from labctl.store import Header, Recorder, Run
 
@@ -57,6 +57,7 @@ def prepare(
     allow: Sequence[str] = (),
     device: str = "",
     runs: str | Path | None = None,
+    timing: Timing | None = None,
 ) -> Prepared:
     """Load, resolve and plan; touches no instrument.
 
@@ -70,6 +71,7 @@ def prepare(
         allow: exceptions of the device's limits that this run asks for.
         device: its id, if not the bench file's. runs: folder with its earlier runs, which count against the budgets
             among the device's limits, simulated ones for a simulated run and real ones for a real run.
+        timing: 'auto' lets instruments run the loops that they can by themselves, 'host' none; None: auto.
 
     Raises:
         ProtocolError, BenchFileError, PlanError: wrong files. Limits that the plan breaks are in ``plan.violations``.
@@ -82,10 +84,10 @@ def prepare(
     from labctl.protocol import load_protocol
 
     if is_plan_file(protocol):
-        if overrides or seed is not None or allow:
+        if overrides or seed is not None or allow or timing is not None:
             raise PlanError(
-                f"{protocol}: a plan file has its own parameters, seed and exceptions",
-                hint="leave --set, --seed and --allow out, or plan the protocol again with them",
+                f"{protocol}: a plan file has its own parameters, seed, exceptions and timing",
+                hint="leave --set, --seed, --allow and --timing out, or plan the protocol again with them",
             )
         return _prepare_saved(Path(protocol), bench, simulate, device, runs)
     loaded = load_protocol(protocol, overrides or {})
@@ -97,7 +99,7 @@ def prepare(
     simulated = simulate or described.simulated
     ledger, used = _earlier(described, device, runs, simulated)
     seed = described.simulation.seed if seed is None else seed
-    plan = build_plan(loaded, described, seed=seed, allow=tuple(allow), used=used)
+    plan = build_plan(loaded, described, seed=seed, allow=tuple(allow), used=used, timing=timing or "auto")
     return Prepared(loaded, described, file, plan, simulated, ledger)
 
 
@@ -170,6 +172,7 @@ def run(
     overrides: Mapping[str, str] | None = None,
     seed: int | None = None,
     allow: Sequence[str] = (),
+    timing: Timing | None = None,
     out: str | Path = "runs",
     operator: str = "",
     device: str = "",
@@ -191,7 +194,15 @@ def run(
         protocol
         if isinstance(protocol, Prepared)
         else prepare(
-            protocol, bench, simulate=simulate, overrides=overrides, seed=seed, allow=allow, device=device, runs=out
+            protocol,
+            bench,
+            simulate=simulate,
+            overrides=overrides,
+            seed=seed,
+            allow=allow,
+            device=device,
+            runs=out,
+            timing=timing,
         )
     )
     check_proved(ready.plan, ready.bench)

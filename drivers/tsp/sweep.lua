@@ -48,8 +48,9 @@ local function switch_off(smu, relay)
   delay(relay)
 end
 
-local function run(smu, level, levels, dwell, abort, stop, zero, relay)
-  local n = table.getn(levels)
+-- set every level and measure at it; the source stays at the last one
+function module.staircase(smu, levels, dwell, abort, stop, zero, relay)
+  local n, level = table.getn(levels), level_name(smu)
   local largest = 0
   for k = 1, n do
     largest = math.max(largest, math.abs(levels[k]))
@@ -75,33 +76,54 @@ local function run(smu, level, levels, dwell, abort, stop, zero, relay)
   end
 end
 
-local function answer(smu, ok, message)
-  local i, v = smu.nvbuffer1, smu.nvbuffer2
-  local n = 0
-  if ok then
-    n = i.n
-  end
+-- an answer: numbers as blocks from here on, then the first n elements of both buffers, then the text of a failure, if
+-- there is one
+function module.binary()
   format.byteorder = format.LITTLEENDIAN
   format.data = format.REAL64
-  printnumber(ok and 1 or 0, errorqueue.count, n)
+end
+
+function module.print_points(smu, n)
+  local i, v = smu.nvbuffer1, smu.nvbuffer2
   if n > 0 then
     printbuffer(1, n, v.sourcevalues, v.readings, i.readings, i.timestamps, i.statuses, i.measureranges)
   end
+end
+
+function module.text(ok, message)
   format.data = format.ASCII
   if not ok then
     print(tostring(message))
   end
 end
 
+local function answer(smu, ok, message)
+  local n = ok and smu.nvbuffer1.n or 0
+  module.binary()
+  printnumber(ok and 1 or 0, errorqueue.count, n)
+  module.print_points(smu, n)
+  module.text(ok, message)
+end
+
+-- back to level 0; the source finds its range by itself again
+function module.park(smu)
+  smu.source[level_name(smu)] = 0
+  free_range(smu)
+end
+
+-- both buffers empty, for readings with time stamps and source values
+function module.clear(smu)
+  clear(smu.nvbuffer1)
+  clear(smu.nvbuffer2)
+end
+
 -- after: 0 back to level 0, 1 stay at the last level, 2 level 0 and output off. A failed sweep goes back to 0.
 -- It ends after a reading beyond abort (0: none), and if stop is 1 after one in compliance.
 function module.sweep(smu, levels, dwell, after, abort, stop, zero, relay)
-  clear(smu.nvbuffer1)
-  clear(smu.nvbuffer2)
-  local level = level_name(smu)
-  local ok, message = pcall(run, smu, level, levels, dwell, abort, stop, zero, relay)
+  module.clear(smu)
+  local ok, message = pcall(module.staircase, smu, levels, dwell, abort, stop, zero, relay)
   if not ok or after ~= 1 then
-    smu.source[level] = 0
+    smu.source[level_name(smu)] = 0
   end
   free_range(smu)
   if ok and after == 2 then
@@ -126,8 +148,7 @@ function module.linear(smu, first, last, points, both, dwell, after, abort, stop
 end
 
 local function prepare_samples(smu, points, interval)
-  clear(smu.nvbuffer1)
-  clear(smu.nvbuffer2)
+  module.clear(smu)
   smu.measure.count = points
   smu.measure.interval = interval
 end

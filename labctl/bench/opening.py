@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -114,6 +114,22 @@ class OpenBench:
     def true_extremes(self) -> dict[str, float]:
         """Largest-magnitude node voltages since the last call (simulated bench only)."""
         return dict(self.library.true_extremes()) if self.simulated else {}
+
+    def watch_extremes(self) -> None:
+        """Keep the node voltages of the simulated circuit from now on, for ``watched_extremes``."""
+        if self.simulated:
+            self.library.watch_extremes()
+
+    def watched_extremes(self, times: Sequence[float]) -> list[dict[str, float]]:
+        """Largest-magnitude node voltages of each stretch between consecutive times (simulated bench only)."""
+        return list(self.library.watched_extremes(times)) if self.simulated else [{}] * (len(times) - 1)
+
+    def able(self, source: str, ability: str) -> dict[str, Any]:
+        """What the driver says of an ability of a source such as 'afg.1'; empty without it."""
+        instrument, _, channel = source.partition(".")
+        entry = self.description.instruments[instrument]
+        found: dict[str, Any] = capabilities(entry.driver, entry.model, channel).get(ability, {})
+        return found
 
     def settings(self) -> dict[str, dict[str, Any]]:
         return {name: instrument.settings() for name, instrument in self.instruments.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,6 +30,13 @@ AllowOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", help="device id, if not the bench file's")]
 RunsOption = Annotated[
     Path, typer.Option("--runs", metavar="DIR", help="folder with earlier runs, which count against budgets")
+]
+TimingOption = Annotated[
+    Literal["auto", "host"] | None,
+    typer.Option(
+        "--timing",
+        help="auto (default): instruments run what loops they can by themselves; host: one trigger and read per step",
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="folder for the run file")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print exactly one JSON object on stdout")]

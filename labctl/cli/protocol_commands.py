@@ -18,6 +18,7 @@ from labctl.cli.options import (
     RunsOption,
     SeedOption,
     SetOption,
+    TimingOption,
     overrides,
 )
 from labctl.cli.saying import fail, say_json, say_uncounted
@@ -73,12 +74,15 @@ def check(
     allow: AllowOption = [],  # noqa: B006
     device: DeviceOption = "",
     runs: RunsOption = Path("runs"),
+    timing: TimingOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Validate a protocol against a bench and its limits; touches no instrument."""
     from labctl import api
 
-    ready = api.prepare(protocol, bench, overrides=overrides(set_), allow=allow, device=device, runs=runs)
+    ready = api.prepare(
+        protocol, bench, overrides=overrides(set_), allow=allow, device=device, runs=runs, timing=timing
+    )
     say_uncounted(ready.ledger)
     if json_:
         say_json({"protocol": ready.plan.protocol, "bench": ready.plan.bench, **_verdict(ready)})
@@ -95,6 +99,7 @@ def plan(
     set_: SetOption = [],  # noqa: B006
     seed: SeedOption = None,
     allow: AllowOption = [],  # noqa: B006
+    timing: TimingOption = None,
     figure: Annotated[
         Path | None, typer.Option("--figure", metavar="F", help="draw what each terminal will see")
     ] = None,
@@ -113,7 +118,9 @@ def plan(
     from labctl import api
     from labctl.plan.text import describe_plan
 
-    ready = api.prepare(protocol, bench, overrides=overrides(set_), seed=seed, allow=allow, device=device, runs=runs)
+    ready = api.prepare(
+        protocol, bench, overrides=overrides(set_), seed=seed, allow=allow, device=device, runs=runs, timing=timing
+    )
     say_uncounted(ready.ledger)
     if figure is not None:
         from labctl.report.plan_figure import save_plan_figure
@@ -186,6 +193,7 @@ def _verdict(ready: Prepared) -> dict[str, Any]:
             for v in planned.violations
         ],
         "warnings": list(planned.warnings),
+        "decisions": list(planned.decisions),
         "hash": planned.hash,
         "fingerprint": planned.fingerprint,
         "earlier": earlier,

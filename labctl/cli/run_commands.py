@@ -19,6 +19,7 @@ from labctl.cli.options import (
     SeedOption,
     SetOption,
     SimulateOption,
+    TimingOption,
     overrides,
 )
 from labctl.cli.saying import fail, say_json, say_uncounted
@@ -46,6 +47,7 @@ def run(
     seed: SeedOption = None,
     out: OutOption = Path("runs"),
     allow: AllowOption = [],  # noqa: B006
+    timing: TimingOption = None,
     operator: Annotated[str, typer.Option("--operator", help="who runs it")] = "",
     device: DeviceOption = "",
     note: Annotated[str, typer.Option("--note", help="kept in the run file")] = "",
@@ -58,7 +60,15 @@ def run(
     from labctl.progress import observer, operator_prompt
 
     ready = api.prepare(
-        protocol, bench, simulate=simulate, overrides=overrides(set_), seed=seed, allow=allow, device=device, runs=out
+        protocol,
+        bench,
+        simulate=simulate,
+        overrides=overrides(set_),
+        seed=seed,
+        allow=allow,
+        device=device,
+        runs=out,
+        timing=timing,
     )
     if ready.simulated:
         print("SIMULATED: no instrument is driven", file=sys.stderr)

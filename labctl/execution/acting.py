@@ -73,30 +73,33 @@ class Acting:
 
     def _pulses(self, op: o.Pulses, variables: Variables) -> list[Found]:
         channel = self._bench.channel(op.source)
-        programmed = self._prepare(op, variables)
+        programmed = self.prepare(op, variables)
         channel.output(True)
         self._bench.true_extremes()
-        self._bench.instruments[op.source.partition(".")[0]].trigger()
-        self._clock.sleep(channel.burst_duration)
-        return [self._pulse_row(op, variables, programmed)]
+        for _ in range(round(op.count.at(variables)) if op.each else 1):
+            self._bench.instruments[op.source.partition(".")[0]].trigger()
+            self._clock.sleep(channel.burst_duration)
+        return [self.pulse_row(op, variables, programmed, self._extreme(op.terminal))]
 
-    def _prepare(self, op: o.Pulses, variables: Variables) -> Any:
+    def prepare(self, op: o.Pulses, variables: Variables) -> Any:
         """Program the pulses; nothing is driven yet."""
         channel = self._bench.channel(op.source)
         if op.fast_edges:
             channel.allow_fast_edges = True
         base = op.base.at(variables)
-        count = round(op.count.at(variables))
+        count = 1 if op.each else round(op.count.at(variables))
         levels = [part.level.at(variables) for part in op.parts]
         widths = op.widths(variables)
         edge = None if op.edge is None else o.on_grid(op.edge, op.grid)
         period = op.cycle_time(variables)
         if op.plain:
-            return channel.prepare_pulse(levels[0], base, widths[0], edge, period if count > 1 else None, count)
+            train = count > 1 or op.each
+            return channel.prepare_pulse(levels[0], base, widths[0], edge, period if train else None, count)
         times, volts = corners(levels, widths, base, edge or 0.0, op.pause(variables), op.shape)
         return channel.prepare_waveform(times, volts, period, count)
 
-    def _pulse_row(self, op: o.Pulses, variables: Variables, programmed: Any) -> Found:
+    def pulse_row(self, op: o.Pulses, variables: Variables, programmed: Any, extreme: float) -> Found:
+        """Row of pulses that were played; ``extreme``: voltage that the device saw, if that is known."""
         levels = [part.level.at(variables) for part in op.parts]
         first = int(np.argmax(np.abs(levels)))
         limit = self._bench.description.device.limits.voltage.get(op.terminal, np.inf)
@@ -114,9 +117,13 @@ class Acting:
             "set_low": programmed.set_low,
             "reported_high": programmed.reported_high,
             "reported_low": programmed.reported_low,
-            "true_extreme": self._bench.true_extremes().get(op.terminal, np.nan),
+            "true_extreme": extreme,
         }
         return Found("pulse", op.node, int(beyond | (Flags.FAST_EDGES if op.fast_edges else 0)), measured)
+
+    def _extreme(self, terminal: str) -> float:
+        """Voltage of the largest magnitude on a terminal since extremes were asked for last."""
+        return self._bench.true_extremes().get(terminal, np.nan)
 
     def _bias(self, op: o.Bias, variables: Variables) -> list[Found]:
         level = op.level.at(variables)
@@ -135,7 +142,7 @@ class Acting:
             "start": done.start - self._start,
             "stop": done.stop - self._start,
             "max_current": done.max_current,
-            "true_extreme": self._bench.true_extremes().get(op.terminal, np.nan),
+            "true_extreme": self._extreme(op.terminal),
         }
         trace = {"time": done.time, "current": done.amps, "status": np.asarray(done.status, np.int64)}
         rows = [Found("bias", op.node, 0 if done.complete else int(Flags.EXCLUDED), measured, trace)]
@@ -149,6 +156,10 @@ class Acting:
         self._bench.true_extremes()
         levels = staircase(op.side, op.direction, op.points, op.window.at(variables))
         points = meters.resistance_points(self._bench, op, levels)
+        return [self.resistance_row(op, points, self._extreme(op.terminal))]
+
+    def resistance_row(self, op: o.ReadResistance, points: meters.Points, extreme: float) -> Found:
+        """Row of a small I-V that was measured; ``extreme``: voltage that the device saw, if that is known."""
         fit = fit_resistance(points.volts, points.amps, points.status)
         measured = {
             "name": op.name,
@@ -159,10 +170,10 @@ class Acting:
             "residual": fit.residual,
             "points": fit.points,
             "v_max": float(np.max(np.abs(points.volts))),
-            "true_extreme": self._bench.true_extremes().get(op.terminal, np.nan),
+            "true_extreme": extreme,
             "range": points.range,
         }
-        return [Found("resistance", op.node, points.flags, measured, points.trace)]
+        return Found("resistance", op.node, points.flags, measured, points.trace)
 
     def _current(self, op: o.ReadCurrent, variables: Variables) -> list[Found]:
         found = meters.samples(self._bench, op, op.samples, op.interval, op.nplc, op.delay, variables)
@@ -223,12 +234,12 @@ class Acting:
             found = meters.samples(self._bench, op, count, op.interval, nplc, 0.0, variables)
         else:
             pulses = next(inner for inner in op.body if isinstance(inner, o.Pulses))
-            programmed = self._prepare(pulses, variables)
+            programmed = self.prepare(pulses, variables)
             self._bench.channel(pulses.source).output(True)
             self._bench.true_extremes()
             waits = sum(w.duration.at(variables) for w in op.body if isinstance(w, o.Wait))
             found = meters.record_during(self._bench, op, programmed.duration + waits, variables)
-            rows.append(self._pulse_row(pulses, variables, programmed))
+            rows.append(self.pulse_row(pulses, variables, programmed, self._extreme(pulses.terminal)))
         for terminal, points in found.items():
             measured = {
                 "name": op.name,
@@ -257,4 +268,6 @@ def rows_of(op: o.Op, variables: Variables) -> int:
 
 def disturbs(op: o.Op) -> bool:
     """Whether the operation may change the device, and must not be repeated in silence; small readings do not."""
+    if isinstance(op, o.Program):
+        return any(disturbs(inner) for inner in o.walk(op.loop.body))
     return isinstance(op, o.Pulses | o.Bias | o.Sweep | o.Record)

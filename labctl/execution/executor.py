@@ -22,6 +22,7 @@ from labctl.execution.memory import Memory
 from labctl.execution.orders import order
 from labctl.execution.past import AGAIN, Again, NoPast, Past, SimulatedPast
 from labctl.execution.place import Place
+from labctl.execution.programs import Block, Programs, rows_of_trial
 from labctl.execution.shapes import columns, outside
 from labctl.execution.switching import AskOperator, Switching
 from labctl.numerics import spike_ratio
@@ -47,6 +48,8 @@ class Executor:
         self._acting = Acting(bench, self._start)
         self._ask = ask_operator
         self._switching = Switching(bench, self._ask_if_new)
+        self._programs = Programs(bench, self._acting, self._switching)
+        self._block: Block | None = None  # inside a loop that instruments run: what they did of it already
         self._count = 0  # events so far, those of the past included
         self._here = Place()
         for op in o.walk(plan.ops):
@@ -76,6 +79,7 @@ class Executor:
             o.Until: self._until,
             o.Allowed: lambda op: self._one_by_one(op.body),
             o.Repeat: self._repeat,
+            o.Program: self._program,
             o.ForEach: self._for_each,
             o.EnterState: self._enter,
             o.Judge: self._judge,
@@ -117,7 +121,7 @@ class Executor:
 
     def _event(self, found: Found) -> Event:
         row = {
-            "time": self.elapsed,
+            "time": self._now - self._start,
             "step": found.node,
             "state": self._state,
             **self._here.loops,
@@ -125,6 +129,12 @@ class Executor:
             "flags": found.flags | self._flags,
         }
         return Event(found.kind, row, found.trace)
+
+    @property
+    def _now(self) -> float:
+        """Time (s) of what was done last: by the bench's clock, or as a program says."""
+        done = self._block.time if self._block is not None else None
+        return float(self._clock.now) if done is None else done
 
     def _said(self, kind: str, op: o.Op, flags: int = 0, **measured: Any) -> Event:
         return self._event(Found(kind, op.node, flags, measured))
@@ -143,7 +153,7 @@ class Executor:
         if self._past.replaying and self._count >= self._past.end:
             yield from self._go_live(op)
         self._here.laid[op.terminal] = op
-        if not self._past.replaying:
+        if not self._past.replaying and self._done(op) is None:
             self._switching.lay(op)
         position = op.source if isinstance(op, o.Connect) else "open"
         operations = self._switching.count(op.terminal)
@@ -159,7 +169,7 @@ class Executor:
         yield self._said("note", op, text=self._filled(op.text))
 
     def _wait(self, op: o.Wait) -> Steps:
-        if not (self._past.replaying or self._skipping):
+        if not (self._past.replaying or self._skipping) and self._done(op) is None:
             self._clock.sleep(op.duration.at(self._here.variables))
         yield from ()
 
@@ -179,19 +189,25 @@ class Executor:
             events = list(self._past.rows(first, rows))
             yield from events
         else:
-            yield Intent(op.node, words(op), rows)
-            first = self._count
             events = []
-            try:
-                found, aborted = self._acting.carry_out(op, self._here.variables), None
-            except Aborted as ended:
-                found, aborted = ended.rows, ended
+            found, aborted = self._done(op), None
+            if found is None:
+                yield Intent(op.node, words(op), rows)
+                first = self._count
+                try:
+                    found = self._acting.carry_out(op, self._here.variables)
+                except Aborted as ended:
+                    found, aborted = ended.rows, ended
             for row in found:
                 events.append(self._event(row))
                 yield events[-1]
             if aborted is not None:
                 raise StopRun(f"{self._where(op)}: {aborted}")
         self._memory.keep_rows(first, events)
+
+    def _done(self, op: o.Op) -> list[Found] | None:
+        """Rows of what a program has done already; None: it is to be done now."""
+        return self._block.take(op) if self._block is not None else None
 
     # --- a past that ends -----------------------------------------------------
 
@@ -273,6 +289,31 @@ class Executor:
             if self._skipping:
                 break
         self._here.loops |= outside(op)
+
+    def _program(self, op: o.Program) -> Steps:
+        """A loop inside an instrument: block by block, each walked through when it is back.
+
+        Where a past is walked through, and for the rest of a trial that a program did not finish (a reset that is to
+        be repeated), it is a loop like others.
+        """
+        loop = op.loop
+        trials = round(loop.count.at(self._here.variables))
+        self._block = Block()
+        for trial in range(trials):
+            self._here.loops |= columns(loop, 0, trial)
+            if not (self._past.replaying or self._block):
+                block = self._programs.size(op, self._here.variables, trials - trial)
+                yield Intent(op.node, f"{block} times: {words(loop)}", block * rows_of_trial(op))
+                self._block = self._programs.run(op, self._here, self._reference, block)
+            yield from self._pass(loop.body)
+            if self._skipping:
+                break
+        self._block = None
+        self._here.loops |= outside(loop)
+
+    def _reference(self, op: o.Confirm) -> float:
+        """The value that a confirmation compares with."""
+        return self._memory.latest(op.against, self._where(op)).value
 
     def _for_each(self, op: o.ForEach) -> Steps:
         axis = op.axis

@@ -50,7 +50,12 @@ class Points:
 
 
 def resistance_points(bench: OpenBench, op: o.ReadResistance, levels: Floats) -> Points:
-    """The small I-V of a resistance reading.
+    """The small I-V of a resistance reading."""
+    return of_channel(configure_resistance(bench, op, levels).sweep(levels))
+
+
+def configure_resistance(bench: OpenBench, op: o.ReadResistance, levels: Floats) -> Any:
+    """The channel of a resistance reading, ready for it.
 
     Autorange goes no lower than the largest resistance that is expected asks for at the edge of the window: the points
     around zero need no better, and on the lowest ranges each of them costs a second (F12).
@@ -60,7 +65,7 @@ def resistance_points(bench: OpenBench, op: o.ReadResistance, levels: Floats) ->
     expected = bench.description.device.resistance
     least = None if expected is None else float(np.max(np.abs(levels))) / expected[1]
     channel.configure_read(meter.compliance, range_=meter.range, nplc=meter.nplc, delay=meter.delay, least=least)
-    return of_channel(channel.sweep(levels))
+    return channel
 
 
 def sweep(bench: OpenBench, op: o.Sweep, variables: dict[str, float]) -> dict[str, Points]:

@@ -17,7 +17,8 @@ from labctl.plan.cost import predict
 from labctl.plan.dose import Dose
 from labctl.plan.errors import PlanError
 from labctl.plan.measuring import Measuring
-from labctl.plan.plan import Node, Plan
+from labctl.plan.plan import Node, Plan, Timing
+from labctl.plan.programs import choose
 from labctl.plan.proof import Prover
 from labctl.plan.quantise import beyond, host_timed, roundings
 from labctl.plan.routing import Routes
@@ -38,10 +39,12 @@ def build_plan(
     seed: int,
     allow: tuple[str, ...] = (),
     used: Dose | None = None,
+    timing: Timing = "auto",
 ) -> Plan:
     """Lower, bound and cost ``protocol`` on ``bench``; violations of limits are listed in the plan, not raised.
 
     ``used``: what earlier runs have applied to the device; it counts against the budgets of charge, dwell and pulses.
+    ``timing``: 'auto' lets the instruments run the loops that they can, 'host' none.
 
     Raises:
         PlanError: the bench has no source for a step, or the protocol needs what the bench file does not say.
@@ -56,8 +59,9 @@ def build_plan(
     sources = Sources(bench)
     lowering = Lowering(bench, sources)
     body = lowering.block(protocol.steps)
-    ops = (*arm(body, sources), *body)
     nodes = tuple(lowering.nodes)
+    body, decisions = choose(body, bench, sources, nodes, timing)
+    ops = (*arm(body, sources), *body)
     cost = predict(ops, sources, bench)
     prover = Prover(bench, sources, nodes, allow, used)
     findings = prover.prove(ops, cost.longest)
@@ -80,6 +84,8 @@ def build_plan(
         violations=(*findings.violations, *refused),
         warnings=tuple(findings.warnings),
         allowed=allow,
+        decisions=decisions,
+        timing=timing,
         tolerance=protocol.tolerance,
         quantisation=rounded,
         host_timed=host_timed(ops),

@@ -42,7 +42,7 @@ class _Walk:
                     body = o.bodies(op)
                     after = self.block(body, _either(routes, self.block(body, routes)))
                     routes = after if _surely_runs(op) else _either(routes, after)
-                case o.Allowed() | o.EnterState():
+                case o.Allowed() | o.EnterState() | o.Program():
                     routes = self.block(o.bodies(op), routes)
                 case _:
                     for source in _driving(op):

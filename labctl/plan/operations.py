@@ -100,6 +100,7 @@ class Pulses(Op):
 
     ``edge`` None is the instrument's own, nanoseconds. ``gap`` is the pause after each pulse, foot to foot;
     ``period`` (s) replaces the gap after the last one. ``grid`` (s): the source takes no times but its multiples.
+    ``each``: the host triggers every cycle by itself.
     """
 
     source: str
@@ -115,6 +116,7 @@ class Pulses(Op):
     name: str = ""
     fast_edges: bool = False
     grid: float = 0.0
+    each: bool = False
 
     @property
     def plain(self) -> bool:
@@ -268,6 +270,24 @@ class Repeat(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Program(Op):
+    """A loop whose trials run inside an instrument, many at a time; it may be carried out trial by trial just as well.
+
+    ``controller`` is the channel that reads in it, whose instrument runs it; ``trigger`` the digital line that starts
+    the pulses ('' without pulses); ``rest`` the digital lines of relays, and their levels whenever the host takes over.
+    """
+
+    body: tuple[Repeat]
+    controller: str
+    trigger: str
+    rest: tuple[tuple[str, int], ...]
+
+    @property
+    def loop(self) -> Repeat:
+        return self.body[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Axis:
     """A loop variable: its SI values in the order of the protocol, and their unit."""
 
@@ -408,7 +428,7 @@ def variable_units(ops: tuple[Op, ...]) -> dict[str, str]:
 
 def bodies(op: Op) -> tuple[Op, ...]:
     """The operations inside an operation."""
-    if isinstance(op, Repeat | ForEach | Until | Allowed | Record):
+    if isinstance(op, Repeat | Program | ForEach | Until | Allowed | Record):
         return op.body
     if isinstance(op, EnterState):
         return op.prepare

@@ -1,4 +1,4 @@
-"""What a plan is made from: texts, overrides, seed and exceptions, as run files and plan files keep them.
+"""What a plan is made from: texts, overrides, seed, exceptions, timing, as run files and plan files keep them.
 
 The plan can be made again from this alone, when the files it came from are gone or have changed.
 """
@@ -13,7 +13,7 @@ from labctl.bench.description import BenchDescription
 from labctl.bench.loading import parse_bench
 from labctl.plan.build import build_plan
 from labctl.plan.dose import Dose
-from labctl.plan.plan import Plan
+from labctl.plan.plan import Plan, Timing
 from labctl.protocol import Protocol, load_protocol
 from labctl.protocol.sources import Source
 
@@ -38,11 +38,13 @@ class Origin:
     bench: str
     seed: int
     allow: tuple[str, ...]
+    timing: Timing
 
     @classmethod
     def of(cls, protocol: Protocol, bench: str, plan: Plan) -> Origin:
         """Of a plan just made; ``bench`` is the text of the bench file."""
-        return cls(protocol.name, protocol.overrides, kept_texts(protocol), bench, plan.seed, plan.allowed)
+        texts = kept_texts(protocol)
+        return cls(protocol.name, protocol.overrides, texts, bench, plan.seed, plan.allowed, plan.timing)
 
     @classmethod
     def of_run(cls, meta: Mapping[str, Any]) -> Origin:
@@ -56,6 +58,7 @@ class Origin:
             meta["bench"],
             int(meta["seed"]),
             tuple(meta["plan"]["allowed"]),
+            meta["plan"].get("timing", "host"),  # all was timed by the host before plans said so
         )
 
     def load_protocol(self) -> Protocol:
@@ -69,4 +72,4 @@ class Origin:
 
     def plan(self, protocol: Protocol, bench: BenchDescription, used: Dose | None = None) -> Plan:
         """The plan of the protocol on ``bench``; ``used`` as for ``build_plan``. PlanError."""
-        return build_plan(protocol, bench, seed=self.seed, allow=self.allow, used=used)
+        return build_plan(protocol, bench, seed=self.seed, allow=self.allow, used=used, timing=self.timing)

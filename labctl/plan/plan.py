@@ -10,11 +10,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from labctl.bench.facts import fingerprint
 from labctl.plan.dose import Dose
 from labctl.plan.operations import Op
+
+#: who times loops: 'auto' the instruments where they can, 'host' always the host
+Timing = Literal["auto", "host"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Plan:
 
     ``proved_on``: what the proof depends on in the bench file (``labctl.bench.facts``); it holds for no other bench.
     ``tolerance``: largest ``error`` in ``quantisation`` that the protocol accepts.
+    ``timing``: what was asked for, 'auto' or 'host'; ``decisions`` say what came of it, loop by loop.
     """
 
     title: str
@@ -128,6 +132,7 @@ class Plan:
     tolerance: float = 0.01
     quantisation: tuple[Rounding, ...] = ()
     host_timed: tuple[HostTimed, ...] = ()
+    timing: Timing = "host"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, each operation tagged with its class name; the form that is hashed and stored."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from labctl.plan.compare import changes
 from labctl.plan.errors import EditedPlan, PlanError
 from labctl.plan.origin import Origin, Texts
-from labctl.plan.plan import Plan
+from labctl.plan.plan import Plan, Timing
 
 _KEY = "labctl_plan"
 
@@ -52,13 +52,14 @@ class PlanFile(_Model):
     bench: KeptBench
     seed: int
     allow: list[str]
+    timing: Timing
     hash: str
     plan: dict[str, Any] = Field(repr=False)
 
     @property
     def origin(self) -> Origin:
         kept = self.protocol
-        return Origin(kept.name, kept.overrides, kept.texts, self.bench.text, self.seed, tuple(self.allow))
+        return Origin(kept.name, kept.overrides, kept.texts, self.bench.text, self.seed, tuple(self.allow), self.timing)
 
 
 def write_plan_file(path: Path, plan: Plan, origin: Origin, bench_file: str) -> None:
@@ -71,6 +72,7 @@ def write_plan_file(path: Path, plan: Plan, origin: Origin, bench_file: str) -> 
         bench=KeptBench(file=bench_file, text=origin.bench, fingerprint=plan.fingerprint),
         seed=origin.seed,
         allow=list(origin.allow),
+        timing=origin.timing,
         hash=plan.hash,
         plan=plan.to_dict(),
     )

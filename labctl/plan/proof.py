@@ -84,6 +84,8 @@ class Prover:
             match op:
                 case o.Repeat():
                     self._visit(op.body, ranges, passes.weighed(op.count))
+                case o.Program():
+                    self._visit(op.body, ranges, passes)
                 case o.ForEach():
                     self._visit(op.body, ranges | op.ranges(), passes.over(op))
                 case o.Until():

@@ -50,7 +50,7 @@ def roundings(ops: Sequence[o.Op], sources: Sources, bench: BenchDescription) ->
 
 
 def host_timed(ops: Sequence[o.Op]) -> tuple[HostTimed, ...]:
-    """Steps whose waits the host times, with the times asked; those inside a record are the instrument's."""
+    """Steps whose waits the host times, with the times asked; those inside a record or program are the instrument's."""
     found: dict[int, HostTimed] = {}
     for op, ranges in _waits(ops, {}):
         low, high = op.duration.bounds(ranges)
@@ -76,7 +76,7 @@ def _waits(ops: Sequence[o.Op], ranges: o.Ranges) -> Iterator[tuple[o.Wait, o.Ra
     for op in ops:
         if isinstance(op, o.Wait):
             yield op, ranges
-        elif not isinstance(op, o.Record):
+        elif not isinstance(op, o.Record | o.Program):
             inner = ranges | op.ranges() if isinstance(op, o.ForEach | o.Until) else ranges
             yield from _waits(o.bodies(op), inner)
 

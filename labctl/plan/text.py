@@ -90,6 +90,7 @@ def words(op: o.Op) -> str:
         case o.Pulses():
             parts = " then ".join(f"{value(p.level, 'V')} for {value(p.width, 's')}" for p in op.parts)
             train = f", {value(op.count, '')} times" if op.count != o.Value(1.0) else ""
+            train += ", each triggered by the host" if op.each else ""
             return f"pulse {op.terminal} by {op.source}: {parts}{train}{' (' + op.role + ')' if op.role else ''}"
         case o.ReadResistance():
             window, limit = value(op.window, "V"), quantity(op.meter.compliance, "A")
@@ -114,6 +115,9 @@ def words(op: o.Op) -> str:
             return f"note: {op.text}"
         case o.Repeat():
             return f"repeat {value(op.count, '')} times ({op.name}):"
+        case o.Program():
+            by = f", triggers by {op.trigger}" if op.trigger else ""
+            return f"inside {op.controller.partition('.')[0]}, in blocks of trials{by}:"
         case o.ForEach():
             axis, inner = op.axis, f", with {op.inner[1]} {op.inner[0]}s each" if op.inner else ""
             span = f"{quantity(min(axis.values), axis.unit)} .. {quantity(max(axis.values), axis.unit)}"

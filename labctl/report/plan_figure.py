@@ -53,8 +53,8 @@ class Slots:
                 case o.Bias() if op.terminal == terminal:
                     low, high = op.level.bounds(ranges)
                     self.drawn.append(("pulse", (low, high), quantity(op.duration.bounds(ranges)[1], "s")))
-                case o.EnterState():
-                    self.visit(op.prepare, terminal, ranges)
+                case o.EnterState() | o.Program():
+                    self.visit(o.bodies(op), terminal, ranges)
                 case o.Repeat() | o.ForEach() | o.Until() | o.Allowed():
                     inner = ranges | op.ranges() if isinstance(op, o.ForEach | o.Until) else ranges
                     first = len(self.drawn)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -22,6 +25,11 @@ class Extremes:
     lowest: float = 0.0
     highest: float = 0.0
     current: float = 0.0
+
+    @property
+    def worst(self) -> float:
+        """Voltage of the largest magnitude."""
+        return max(self.lowest, self.highest, key=abs)
 
     def include(self, voltage: float, current: float) -> None:
         if voltage < self.lowest:
@@ -49,6 +57,7 @@ class Circuit:
         self.contention = dict.fromkeys(self.terminals, 0.0)  # s that several ports drove one terminal
         self.witness: Witness | None = None
         self._recent = {name: Extremes() for name in self.terminals}
+        self._watched: list[tuple[float, str, float]] | None = None  # (s, terminal, V) while someone watches
         self._ends = self.terminals[::-1] if swapped else self.terminals
         self._cables: dict[str, list[tuple[Port, float]]] = {name: [] for name in self.terminals}
         self._contended: list[str] = []
@@ -148,9 +157,28 @@ class Circuit:
     def take_extremes(self) -> dict[str, float]:
         """Terminal -> voltage (V) of the largest magnitude since the last call."""
         self._record(self._now())
-        taken = {name: max(seen.lowest, seen.highest, key=abs) for name, seen in self._recent.items()}
+        taken = {name: seen.worst for name, seen in self._recent.items()}
         self._recent = {name: Extremes() for name in self.terminals}
         return taken
+
+    def watch(self) -> None:
+        """Keep the voltages of the terminals from now on, until ``watched`` is asked."""
+        self.settle()
+        self._watched = []
+
+    def watched(self, times: Sequence[float]) -> list[dict[str, float]]:
+        """For each stretch between consecutive ``times`` (s): terminal -> voltage (V) of the largest magnitude in it.
+
+        A terminal is left out where nothing changed. Ends the watch.
+        """
+        self.settle()
+        seen: list[dict[str, Extremes]] = [defaultdict(Extremes) for _ in times[1:]]
+        for time, terminal, voltage in self._watched or ():
+            stretch = bisect_right(times, time) - 1
+            if 0 <= stretch < len(seen):
+                seen[stretch][terminal].include(voltage, 0.0)
+        self._watched = None
+        return [{name: extremes.worst for name, extremes in stretch.items()} for stretch in seen]
 
     def port_voltage(self, port: Port) -> float:
         terminal = self.terminal_of(port)
@@ -296,6 +324,8 @@ class Circuit:
     def _include(self, terminal: str, voltage: float, current: float) -> None:
         self.extremes[terminal].include(voltage, current)
         self._recent[terminal].include(voltage, current)
+        if self._watched is not None:
+            self._watched.append((self._time, terminal, voltage))
 
     # -- many periods at once --------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -74,6 +74,14 @@ class LabctlVisaLibrary(highlevel.VisaLibraryBase):
     def true_extremes(self) -> dict[str, float]:
         """Device terminal -> voltage (V) of the largest magnitude since the last call."""
         return self.circuit.take_extremes()
+
+    def watch_extremes(self) -> None:
+        """Keep the terminals' voltages from now on, for ``watched_extremes``."""
+        self.circuit.watch()
+
+    def watched_extremes(self, times: Sequence[float]) -> list[dict[str, float]]:
+        """For each stretch between consecutive times: terminal -> voltage (V) of the largest magnitude in it."""
+        return self.circuit.watched(times)
 
     def wgfmu_functions(self, address: str) -> dict[str, int]:
         """C addresses of the functions of the process's WGFMU library. Raises ``LibraryError``: none is installed."""

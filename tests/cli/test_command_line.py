@@ -185,6 +185,8 @@ def test_a_full_disk_ends_safe_with_what_was_kept(protocol: Path, tmp_path: Path
         str(protocol),
         "--set",
         "trials=500",
+        "--timing",
+        "host",
         "--out",
         str(tmp_path / "runs"),
     ]
@@ -219,7 +221,7 @@ def test_a_stopped_run_is_safe_and_readable(protocol: Path, tmp_path: Path, numb
 
 
 def test_a_lost_instrument_ends_safe_and_readable(protocol: Path, tmp_path: Path) -> None:
-    lost = bench_file(tmp_path, "hnno", simulation={"faults": {"instrument_lost_after": {"smu": 20.0}}})
+    lost = bench_file(tmp_path, "hnno", simulation={"faults": {"instrument_lost_after": {"smu": 100.0}}})
     done = labctl("run", protocol, "--set", "trials=1000", "--bench", lost, "--out", tmp_path)
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr

@@ -279,8 +279,7 @@ def waveform_pairs(stored: bytes) -> list[tuple[Any, Any]]:
         no_error(":SOUR1:FUNC EMEM1"),
         (upload, None),
         (f"*OPC?{TAIL}", f"1;{OK}"),
-        (":DATA:DATA? EMEM1", b"#220" + stored + b"\n"),
-        (TAIL[1:], OK),
+        (f":DATA:DATA? EMEM1{TAIL}", b"#220" + stored + f";{OK}\n".encode()),
         no_error(":SOUR1:FREQ 25000000"),
         no_error(levels, "-0.5", "0.5"),
         no_error(":SOUR1:VOLT:LOW -2;:SOUR1:VOLT:HIGH 2"),
@@ -308,7 +307,7 @@ def test_waveform_goes_up_as_big_endian_block_and_is_read_back(afg_on_wire: Conn
 
 def test_record_that_reads_back_otherwise_is_an_error(afg_on_wire: Connect) -> None:
     broken = SENT[:-2] + b"\x00\x00"
-    with afg_on_wire(waveform_pairs(broken)[:8]) as afg:
+    with afg_on_wire(waveform_pairs(broken)[:7]) as afg:
         afg.channel("1")._model = Mock(wraps=afg.limits)
         afg.channel("1")._model.configure_mock(
             window=10.0, arbitrary_rate=25e6, max_period=1000.0, min_amplitude=2e-3, points=lambda period: 10

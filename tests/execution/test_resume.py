@@ -86,7 +86,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
 
         with monkeypatch.context() as patch:
             patch.setattr(Recorder, "append", interrupted)
-            outcome = api.run(*arguments, out=tmp_path / "runs", **options)
+            outcome = api.run(*arguments, out=tmp_path / "runs", timing="host", **options)
         assert outcome.exit_code == 130
         assert outcome.events == number
         return load_run(outcome.path)
@@ -101,7 +101,7 @@ def test_whatever_is_not_in_doubt_goes_on_at_the_next_event(
 
     A pulse that was sent and not stored is left out with its trial, nothing else is.
     """
-    whole = load_run(api.run(protocol, bench, out=tmp_path / "whole").path).events
+    whole = load_run(api.run(protocol, bench, out=tmp_path / "whole", timing="host").path).events
     for number in range(int(whole.index[whole["v_index"] >= 0][0]) + 7):
         first = cut(number, protocol, bench)
         outcome = resume(first.path, on_resume="skip")
@@ -128,7 +128,7 @@ def test_whatever_is_not_in_doubt_goes_on_at_the_next_event(
 def test_a_doubtful_pulse_is_repeated_only_with_its_state_prepared_again(
     tmp_path: Path, bench: Path, protocol: Path, cut: Callable[..., Run]
 ) -> None:
-    whole = load_run(api.run(protocol, bench, out=tmp_path / "whole").path).events
+    whole = load_run(api.run(protocol, bench, out=tmp_path / "whole", timing="host").path).events
     number = int(whole.index[whole["role"].eq("probe")][0])
     first = cut(number, protocol, bench)
     again = load_run(resume(first.path, on_resume="reprepare").path).events

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.plan import operations as o
 from labctl.plan.cost.tally import Tally
+from labctl.plan.programs import distinct
 from labctl.plan.shapes import LEVELS_SETTLE, RECORD_POLL, staircase
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def played(walk: Walk, op: o.Pulses, count: int) -> float:
     """Seconds from preparing the pulses until they have ended."""
     times, channel = walk.times(op.source), _channel(op.source)
     period = op.cycle_time(walk.variables)
+    if op.each and count > 1:
+        return played(walk, op, 1) + (count - 1) * float(times.burst(channel))
     if op.plain:
         width = op.parts[0].width.at(walk.variables)
         seconds = times.pulses(channel, width, op.edge, period if count > 1 else None, count)
@@ -234,6 +237,9 @@ def tells_apart(op: o.Op) -> list[o.Value | None]:
     match op:
         case o.Pulses() if not op.plain:
             return [op.base, *(part.level for part in op.parts)]
+        case o.Program():
+            pulses = distinct(op.loop.body)
+            return [part.level for pulse in pulses for part in pulse.parts] if len(pulses) > 1 else []
         case _:
             return []
 

@@ -2,9 +2,9 @@
 
 A driver offers under ``capabilities()["timing"]["times"]`` something that is called with the options of its bench entry
 (those it knows) and returns an object whose methods are named as the driver's calls (``isolate``, ``hold``, ``pulses``,
-``waveform``, ``read``, ``sweep``, ``sample``, ``bias``, ``record``, ``line``): each returns the seconds it takes and
-remembers what the driver would. ``state`` is what its further times depend on. A driver without it is costed by
-constants.
+``waveform``, ``read``, ``sweep``, ``sample``, ``bias``, ``record``, ``line``; and ``ready_pulses``, ``ready_waveform``:
+prepared only, ``burst``: what is prepared): each returns the seconds it takes and remembers what the driver would.
+``state`` is what its further times depend on. A driver without it is costed by constants.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class PlainTimes:
         self._switch = float(timing.get("output_time", 0.0))
         self._settling = float(timing.get("auto_delay", 0.0))
         self._reading = float(timing.get("point_overhead", 0.0))
+        self._bursts: dict[str, float] = {}
 
     def line(self) -> float:
         return 0.0
@@ -38,10 +39,21 @@ class PlainTimes:
         return self._switch
 
     def pulses(self, channel: str, width: float, edge: float | None, period: float | None, count: int) -> float:
-        return self._switch + count * (width + 2 * (edge or 0.0) if period is None else period)
+        return self.ready_pulses(channel, width, edge, period, count) + self.burst(channel)
 
     def waveform(self, channel: str, shape: Hashable, period: float, count: int) -> float:
-        return self._switch + count * period
+        return self.ready_waveform(channel, shape, period, count) + self.burst(channel)
+
+    def ready_pulses(self, channel: str, width: float, edge: float | None, period: float | None, count: int) -> float:
+        self._bursts[channel] = count * (width + 2 * (edge or 0.0) if period is None else period)
+        return self._switch
+
+    def ready_waveform(self, channel: str, shape: Hashable, period: float, count: int, isolated: bool = False) -> float:
+        self._bursts[channel] = count * period
+        return self._switch
+
+    def burst(self, channel: str) -> float:
+        return self._bursts[channel]
 
     def read(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from labctl.bench.description import BenchDescription
 from labctl.plan import operations as o
+from labctl.plan.cost.programs import program
 from labctl.plan.cost.steps import STEPS, matters, tells_apart
 from labctl.plan.cost.tally import ONCE, Tally, Times, often
 from labctl.plan.cost.times import times_of
@@ -31,6 +32,7 @@ class Walk:
         self.variables: dict[str, float] = {}
         self.plugged: dict[str, str] = {}
         self._expected = bench.device.resistance
+        self._sources = sources
         self._times = times_of(bench, sources)
         self._passes = 1
         self._known_names: dict[tuple[int, object], frozenset[str]] = {}
@@ -38,6 +40,10 @@ class Walk:
     def times(self, source: str) -> Any:
         """Times of the instrument of a source such as 'afg.1'."""
         return self._times[source.partition(".")[0]]
+
+    def able(self, source: str, ability: str) -> Any:
+        """What the driver says of an ability of a source."""
+        return self._sources.named(source).capabilities[ability]
 
     def least_range(self, volts: float) -> float | None:
         """Lowest range (A) of a resistance reading up to ``volts``: what the largest resistance expected asks for."""
@@ -170,6 +176,7 @@ def confirm(walk: Walk, op: o.Confirm, tally: Tally) -> None:
 
 LOOPS: dict[type[o.Op], Callable[[Walk, Any, Tally], None]] = {
     o.Repeat: repeat,
+    o.Program: program,
     o.ForEach: for_each,
     o.Until: until,
     o.Allowed: allowed,

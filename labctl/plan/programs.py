@@ -255,7 +255,7 @@ def block_size(op: o.Program, variables: dict[str, float], capacity: int) -> int
 
 def trials_per_block(points: int, seconds: float, capacity: int) -> int:
     """Trials of ``points`` readings and about ``seconds`` s: one at least."""
-    by_time = max(1, int(BLOCK_TIME / seconds)) if seconds > 0 else capacity
+    by_time = int(min(capacity, max(1.0, BLOCK_TIME / seconds))) if seconds > 0 else capacity
     return min(by_time, capacity // points) if points else by_time
 
 

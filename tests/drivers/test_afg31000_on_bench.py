@@ -105,6 +105,25 @@ def test_external_trigger_starts_the_burst(driver_bench: Build, toggle: bool) ->
     assert bench.driver.trigger_slope == "positive"
 
 
+def test_waveforms_that_follow_each_other_isolated_are_those_prepared_anew(driver_bench: Build) -> None:
+    times = [0, 1e-4, 1e-4, 2e-4, 2e-4, 9e-4, 9e-4, 1e-3]
+    bench = driver_bench("afg31000", model="AFG31052")
+    channel = bench.driver.channel("1")
+    for level in (4.0, 4.5, 3.0, 4.5):
+        volts = [0, 0, level, level, 0, 0, -4.2, -4.2]
+        before = bench.clock.now
+        channel.prepare_waveform([*times, 1e-3], [*volts, 0], 1.2e-3, isolated=True)
+        taken = bench.clock.now - before
+        channel.output(True)
+        bench.extreme()
+        bench.driver.trigger()
+        bench.clock.sleep(5e-4)
+        assert bench.extreme() == pytest.approx(level, abs=2e-3)
+        bench.clock.sleep(channel.burst_duration)
+        assert bench.extreme() == pytest.approx(-4.2, abs=2e-3)
+    assert taken == pytest.approx(0.2)
+
+
 def test_the_wrong_load_doubles_the_voltage_and_the_driver_sees_it(driver_bench: Build) -> None:
     """F1: another program sets the load to 50 ohm after the driver had set it."""
     bench = driver_bench("afg31000")

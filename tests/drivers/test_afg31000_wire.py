@@ -305,6 +305,33 @@ def test_waveform_goes_up_as_big_endian_block_and_is_read_back(afg_on_wire: Conn
     assert 0.2 in clock.sleeps
 
 
+def test_isolated_waveform_changes_in_one_message_and_its_answer(afg_on_wire: Connect, clock: Any) -> None:
+    """Levels and record of the same length go out together; memory and state come back together, errors last."""
+    other = struct.pack(">10H", 0, 16382, 0, 0, 0, 0, 8191, 0, 0, 0)
+    state = ";".join(["EMEM", "NORM", "{}", "{}", "9.9E+37", "1", "{}", "2.500E7", OK])
+    queries = f"{STATE_QUERIES};:SOUR1:FREQ?{TAIL}"
+    pairs = [
+        *waveform_pairs(SENT),
+        *ARM,
+        (queries, state.format("-2", "2", "0")),
+        no_error(":OUTP1:STAT ON;:OUTP1:STAT?", "1"),
+        (b":SOUR1:VOLT:LOW 0;:SOUR1:VOLT:HIGH 3;:DATA:DATA EMEM1,#220" + other + b"\n", None),
+        (f":DATA:DATA? EMEM1;{queries}", b"#220" + other + f";{state.format('0', '3', '1')}\n".encode()),
+    ]
+    with afg_on_wire(pairs) as afg:
+        channel = afg.channel("1")
+        channel._model = Mock(wraps=afg.limits)
+        channel._model.configure_mock(
+            window=10.0, arbitrary_rate=25e6, max_period=1000.0, min_amplitude=2e-3, points=lambda period: 10
+        )
+        channel.prepare_waveform(TIMES, VOLTS, 40e-9)
+        channel.output(True)
+        done = channel.prepare_waveform(TIMES, [0, 0, 3, 3, 0, 0, 1.5, 1.5, 0, 0], 40e-9, isolated=True)
+        assert channel.is_on
+    assert (done.set_low, done.reported_low, done.set_high, done.reported_high) == (0, 0, 3, 3)
+    assert clock.sleeps[-1] == 0.2  # an upload can be played only then
+
+
 def test_record_that_reads_back_otherwise_is_an_error(afg_on_wire: Connect) -> None:
     broken = SENT[:-2] + b"\x00\x00"
     with afg_on_wire(waveform_pairs(broken)[:7]) as afg:

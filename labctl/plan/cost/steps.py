@@ -64,7 +64,7 @@ def played(walk: Walk, op: o.Pulses, count: int) -> float:
         return played(walk, op, 1) + (count - 1) * float(times.burst(channel))
     if op.plain:
         width = op.parts[0].width.at(walk.variables)
-        seconds = times.pulses(channel, width, op.edge, period if count > 1 else None, count)
+        seconds = times.pulses(channel, width, op.edge, period if count > 1 or op.each else None, count)
     else:
         parts = tuple((part.level.at(walk.variables), part.width.at(walk.variables)) for part in op.parts)
         shape = (op.shape, parts, op.base.at(walk.variables), op.edge, op.gap.at(walk.variables))

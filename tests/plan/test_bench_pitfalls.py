@@ -68,10 +68,8 @@ def test_a_plan_whose_switching_is_taken_out_is_refused(bench: str) -> None:
     def without(ops: tuple[o.Op, ...], which: int) -> tuple[o.Op, ...]:
         kept: list[o.Op] = []
         for op in ops:
-            if isinstance(op, o.Repeat):
+            if isinstance(op, o.Repeat | o.Program):
                 kept.append(replace(op, body=without(op.body, which)))
-            elif isinstance(op, o.Program):
-                kept.append(replace(op, loop=replace(op.loop, body=without(op.loop.body, which))))
             elif isinstance(op, o.Connect):
                 counted.append(op)
                 if len(counted) - 1 != which:

@@ -1,6 +1,6 @@
 """How often the intervals of a threshold fit hold the truth, over designs: thousands of experiments per cell.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/coverage.py 10000 --write   # docs/coverage.md; ten minutes of a core
+    OPENBLAS_NUM_THREADS=1 python benchmarks/coverage.py 10000 --write   # docs/coverage.md; minutes
 
 A cell is a design (voltages from 3 to 5 V, events at each) and a curve (V10, slope). Which cells are identifiable
 ``labctl.analysis.design.expected`` tells from design and curve, before anything is drawn; the others are drawn all the
@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-from collections.abc import Iterator
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ LOW, HIGH, LN9 = 3.0, 5.0, math.log(9)
 POINTS, EVENTS = (5, 9, 17, 25), (5, 10, 30, 100)
 THRESHOLDS = (3.0, 3.13, 3.6, 4.0, 4.7, 5.0)  # at both ends, beside one, inside
 SLOPES = (0.03, 0.05, 0.1, 0.15, 0.25, 0.4, 0.8)
+DESIGNS = list(itertools.product(POINTS, EVENTS, THRESHOLDS, SLOPES))
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
 
 
@@ -66,21 +69,26 @@ def told(found: Estimates, truth: float) -> Told:
     )
 
 
-def cells(experiments: int, seed: int) -> Iterator[Cell]:
-    for number, (points, n, v10, slope) in enumerate(itertools.product(POINTS, EVENTS, THRESHOLDS, SLOPES)):
-        volts, v50 = np.linspace(LOW, HIGH, points), v10 + slope * LN9
-        curve = 1 / (1 + np.exp(-(volts - v50) / slope))
-        spikes = np.random.default_rng([seed, number]).binomial(n, curve, (experiments, points)).astype(float)
-        batch = fit_many(volts, np.full(points, n), spikes, levels=(0.1, 0.5), slope=True)
-        assert batch.slope is not None
-        yield Cell(
-            points, n, v10, slope,
-            identifiable=expected(volts, n, v50, slope).identifiable,
-            separated=float(np.mean(batch.status == Status.SEPARATED)),
-            threshold=told(batch.thresholds[0.1], v10),
-            v50=told(batch.thresholds[0.5], v50),
-            steepness=told(batch.slope, slope),
-        )  # fmt: skip
+def cell(number: int, experiments: int, seed: int) -> Cell:
+    points, n, v10, slope = DESIGNS[number]
+    volts, v50 = np.linspace(LOW, HIGH, points), v10 + slope * LN9
+    curve = 1 / (1 + np.exp(-(volts - v50) / slope))
+    spikes = np.random.default_rng([seed, number]).binomial(n, curve, (experiments, points)).astype(float)
+    batch = fit_many(volts, np.full(points, n), spikes, levels=(0.1, 0.5), slope=True)
+    assert batch.slope is not None
+    return Cell(
+        points, n, v10, slope,
+        identifiable=expected(volts, n, v50, slope).identifiable,
+        separated=float(np.mean(batch.status == Status.SEPARATED)),
+        threshold=told(batch.thresholds[0.1], v10),
+        v50=told(batch.thresholds[0.5], v50),
+        steepness=told(batch.slope, slope),
+    )  # fmt: skip
+
+
+def cells(experiments: int, seed: int, jobs: int) -> list[Cell]:
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(pool.map(cell, range(len(DESIGNS)), repeat(experiments), repeat(seed), chunksize=8))
 
 
 def summary(found: list[Cell], experiments: int) -> list[str]:
@@ -158,9 +166,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiments", type=int, help="per cell")
     parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}; otherwise it is printed")
     options = parser.parse_args()
-    text = page(list(cells(options.experiments, options.seed)), options.experiments, options.seed)
+    text = page(cells(options.experiments, options.seed, options.jobs), options.experiments, options.seed)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
     else:

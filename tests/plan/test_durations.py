@@ -9,6 +9,7 @@ from labctl.bench.opening import open_bench, visa_specification
 from labctl.execution.events import Event
 from labctl.execution.executor import Executor
 from labctl.plan import operations as o
+from labctl.plan.plan import Timing
 from labctl.protocol.catalogue import catalogue
 from labctl.store.flags import Flags
 
@@ -44,15 +45,26 @@ FEWER: dict[str, dict[str, str]] = {
     "hnno/stochastic_spiking": {"cycles": "6"},
     "hnno/width_dependence": {"trials": "1", "fields": "[0.2 V/um]"},
 }
-OTHER_BENCHES = [("hnno/stochastic_spiking", "hnno_t1"), ("hnno/stochastic_spiking", "hnno_t2")]
-OTHER_BENCHES += [("aab/transfer_curves", "aab_w2")]
+#: protocol, bench (None: its own), timing
+OTHERWISE: list[tuple[str, str | None, Timing]] = [
+    ("hnno/stochastic_spiking", "hnno_t1", "auto"),
+    ("hnno/stochastic_spiking", "hnno_t2", "auto"),
+    ("aab/transfer_curves", "aab_w2", "auto"),
+    ("aab/negative_pulses", None, "host"),
+    ("hnno/endurance", None, "host"),
+    ("hnno/self_sensitization", None, "host"),
+    ("hnno/spiking_probability", None, "host"),
+    ("hnno/width_dependence", None, "host"),
+]
 
 
-@pytest.mark.parametrize(("name", "bench"), [(entry.name, None) for entry in catalogue()] + OTHER_BENCHES)
-def test_the_predicted_duration_is_the_virtual_one(name: str, bench: str | None) -> None:
+@pytest.mark.parametrize(
+    ("name", "bench", "timing"), [*((entry.name, None, "auto") for entry in catalogue()), *OTHERWISE]
+)
+def test_the_predicted_duration_is_the_virtual_one(name: str, bench: str | None, timing: Timing) -> None:
     """Within 5 % where nothing adapts; where something did (a search, a retry), inside the bounds of the plan."""
     allow = ["erase"] if name == "hnno/return_to_initial" else []
-    ready = api.prepare(name, bench, overrides=FEWER.get(name, {}), allow=allow)
+    ready = api.prepare(name, bench, overrides=FEWER.get(name, {}), allow=allow, timing=timing)
     specification = visa_specification(ready.bench, ready.bench_file, True, ready.plan.seed)
     adapts = any(isinstance(op, o.Until) for op in o.walk(ready.plan.ops))
     rows: dict[str, int] = {}

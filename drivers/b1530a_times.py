@@ -15,6 +15,9 @@ class B1530ATimes:
 
     state: Hashable = None
 
+    def __init__(self) -> None:
+        self._bursts: dict[str, float] = {}
+
     def isolate(self, channel: str) -> float:
         """The RSU given back to its SMU."""
         return 0.0
@@ -24,13 +27,27 @@ class B1530ATimes:
         return 0.0
 
     def pulses(self, channel: str, width: float, edge: float | None, period: float | None, count: int) -> float:
-        """``count`` pulses, by default with a pause as long as themselves."""
+        """``count`` pulses played."""
+        return self.ready_pulses(channel, width, edge, period, count) + self.burst(channel)
+
+    def ready_pulses(self, channel: str, width: float, edge: float | None, period: float | None, count: int) -> float:
+        """``count`` pulses prepared, by default with a pause as long as themselves."""
         whole = width + (DEFAULT_EDGE if edge is None else edge)
-        return count * (2 * whole if period is None else period) + LATENCY
+        self._bursts[channel] = count * (2 * whole if period is None else period)
+        return 0.0
 
     def waveform(self, channel: str, shape: Hashable, period: float, count: int) -> float:
-        """``count`` periods of any waveform."""
-        return count * period + LATENCY
+        """``count`` periods of any waveform played."""
+        return self.ready_waveform(channel, shape, period, count) + self.burst(channel)
+
+    def ready_waveform(self, channel: str, shape: Hashable, period: float, count: int, isolated: bool = False) -> float:
+        """``count`` periods prepared."""
+        self._bursts[channel] = count * period
+        return 0.0
+
+    def burst(self, channel: str) -> float:
+        """What is prepared triggered, and waited for."""
+        return self._bursts[channel] + LATENCY
 
     def record(self, duration: float) -> float:
         """``duration`` s played and recorded; the data are there a little later."""

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from labctl.analysis.estimate import Estimate
-from labctl.analysis.intervals import mean_and_deviation, student_quantile
+from labctl.analysis.intervals import student_quantile
 from labctl.analysis.model_export.plain import CONFIDENCE, number, numbers, plain
 from labctl.analysis.requests import DEFAULTS
 from labctl.analysis.results import Result
@@ -25,7 +25,7 @@ from labctl.analysis.transistor.retention import decay_of
 from labctl.analysis.transistor.series import series_of
 from labctl.analysis.transistor.slopes import output_slope
 from labctl.analysis.transistor.sweeps import Branch, SweepGroup, conditions, sweep_groups
-from labctl.analysis.transistor.tops import END_SAMPLES, find_top
+from labctl.analysis.transistor.tops import find_top, off_current
 from labctl.analysis.transistor.trains import respond
 from labctl.analysis.trials import Group
 from labctl.numerics import noise_near
@@ -119,7 +119,7 @@ def _transfer(run: Run, found: SweepGroup, name: str) -> Entry:
         "high": numbers(p.high for p in points),
         "peak_voltage": plain(combined((top.voltage for top in tops), CONFIDENCE)),
         "peak_current": plain(combined((top.current for top in tops), CONFIDENCE)),
-        "off_current": plain(combined((_off(branch) for branch in branches), CONFIDENCE)),
+        "off_current": plain(combined((off_current(branch, CONFIDENCE) for branch in branches), CONFIDENCE)),
         "bell": _bell(bells),
         "N": len(branches),
         "left_out": found.group.left_out,
@@ -147,15 +147,6 @@ def _points(branches: list[Branch]) -> tuple[Floats, list[Estimate]]:
         half = float(student_quantile(0.5 + CONFIDENCE / 2, freedom)) * noise
         points.append(Estimate(value, value - half, value + half))
     return places, points
-
-
-def _off(branch: Branch) -> Estimate:
-    """Mean of the last samples at the end where the device is more off."""
-    if branch.x.size < END_SAMPLES:
-        return _NOTHING
-    ordered = branch.y[np.argsort(branch.x, kind="stable")]
-    ends = [mean_and_deviation(end, CONFIDENCE)[0] for end in (ordered[:END_SAMPLES], ordered[-END_SAMPLES:])]
-    return min(ends, key=lambda end: end.value)
 
 
 def _bell(bells: list[Bell]) -> Entry:

@@ -78,7 +78,7 @@ def find_top(branch: Branch, confidence: float, offset: Offset = NO_OFFSET) -> T
     if vertex.method == "quartic":
         t = float(student_quantile(0.5 + confidence / 2, vertex.freedom))
         voltage, current = Estimate(vertex.x, *vertex.x_ends(t)), _about(vertex.y, t * vertex.y_stderr)
-    current, off = widened(current, offset), widened(_off(branch, confidence), offset)
+    current, off = widened(current, offset), widened(off_current(branch, confidence), offset)
     return Top(
         voltage,
         current,
@@ -131,7 +131,7 @@ def _half_width(branch: Branch, vertex: Vertex, confidence: float) -> Estimate:
     return _about(ends[1] - ends[0], float(student_quantile(0.5 + confidence / 2, freedom)) * math.sqrt(variance))
 
 
-def _off(branch: Branch, confidence: float) -> Estimate:
+def off_current(branch: Branch, confidence: float) -> Estimate:
     """Mean of the last samples at the end of the sweep where the device is more off."""
     order = np.argsort(branch.x, kind="stable")
     ends = [branch.y[order[:END_SAMPLES]], branch.y[order[-END_SAMPLES:]]]

@@ -19,7 +19,7 @@ from labctl.analysis.runs import AnalysisError, Run, device_name, requests_of, r
 from labctl.analysis.transistor.base_current import current_rows, delta_base_current
 from labctl.analysis.transistor.bells import Bell, fit_bell
 from labctl.analysis.transistor.crossings import crossing_of, null_time
-from labctl.analysis.transistor.offsets import offset_of
+from labctl.analysis.transistor.offsets import Offset, offset_of, widened
 from labctl.analysis.transistor.repeats import combined
 from labctl.analysis.transistor.retention import decay_of
 from labctl.analysis.transistor.series import series_of
@@ -42,10 +42,10 @@ _NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
 def measured(run: Run) -> dict[str, list[Entry]]:
     """Everything of a transistor that a run measured, by part of the file; a part that it has not is empty."""
     found: dict[str, list[Entry]] = {name: [] for name in PARTS}
-    for group in _transfer_groups(run):
-        found["transfers"] += [_transfer(run, group, name) for name in group.names]
+    for group, offset in _transfer_groups(run):
+        found["transfers"] += [_transfer(run, group, name, offset) for name in group.names]
         if "backward" in group.names:
-            found["conditioning"].append(_conditioned(run, group))
+            found["conditioning"].append(_conditioned(run, group, offset))
     parts = {
         "output_slope": ("outputs", _outputs),
         "train_response": ("responses", _responses),
@@ -64,8 +64,8 @@ def measured(run: Run) -> dict[str, list[Entry]]:
     return found
 
 
-def _transfer_groups(run: Run) -> Iterator[SweepGroup]:
-    """Sweeps of the gate read at the drain: those that the protocol asks about, else all."""
+def _transfer_groups(run: Run) -> Iterator[tuple[SweepGroup, Offset]]:
+    """Sweeps of the gate read at the drain, with what was subtracted: those that the protocol asks about, else all."""
     sweeps = table(run, "sweep")
     if sweeps.empty:
         return
@@ -76,7 +76,8 @@ def _transfer_groups(run: Run) -> Iterator[SweepGroup]:
     for name in wanted:
         told = next((r.get("offset") for r in asked if r.get("of") == name and r.get("offset")), None)
         offset = offset_of(run, None if told is None else str(told), CONFIDENCE)
-        yield from sweep_groups(run, name, ("state",), measured="drain", offset=offset)
+        for group in sweep_groups(run, name, ("state",), measured="drain", offset=offset):
+            yield group, offset
 
 
 def _common(run: Run, group: Group) -> Entry:
@@ -102,12 +103,13 @@ def _bias_before(run: Run, event: int) -> dict[str, float] | None:
     return {"level": float(last["level"]), "time": float(f"{last['stop'] - last['start']:.6g}")}
 
 
-def _transfer(run: Run, found: SweepGroup, name: str) -> Entry:
+def _transfer(run: Run, found: SweepGroup, name: str, offset: Offset) -> Entry:
     branches = found.branches(name)
-    places, points = _points(branches)
-    tops = [find_top(branch, CONFIDENCE) for branch in branches]
+    places, measured_points = _points(branches)
+    points = [widened(point, offset) for point in measured_points]
+    tops = [find_top(branch, CONFIDENCE, offset) for branch in branches]
     bells = [fit_bell(branch, CONFIDENCE) for branch in branches]
-    notes = [found.note, *(top.note for top in tops), *(bell.reason for bell in bells)]
+    notes = [found.note, offset.words, *(top.note for top in tops), *(bell.reason for bell in bells)]
     return {
         **_common(run, found.group),
         "name": str(found.group.rows["name"].iloc[0]),
@@ -119,7 +121,7 @@ def _transfer(run: Run, found: SweepGroup, name: str) -> Entry:
         "high": numbers(p.high for p in points),
         "peak_voltage": plain(combined((top.voltage for top in tops), CONFIDENCE)),
         "peak_current": plain(combined((top.current for top in tops), CONFIDENCE)),
-        "off_current": plain(combined((off_current(branch, CONFIDENCE) for branch in branches), CONFIDENCE)),
+        "off_current": plain(widened(combined((off_current(b, CONFIDENCE) for b in branches), CONFIDENCE), offset)),
         "bell": _bell(bells),
         "N": len(branches),
         "left_out": found.group.left_out,
@@ -166,12 +168,12 @@ def _drain_voltage(rows: pd.DataFrame) -> float | None:
     return parse(biases["drain"])[0] if "drain" in biases else None
 
 
-def _conditioned(run: Run, found: SweepGroup) -> Entry:
+def _conditioned(run: Run, found: SweepGroup, offset: Offset) -> Entry:
     both = crossing_of(found, 0.0, CONFIDENCE)
     return {
         **_common(run, found.group),
-        "forward": plain(both.forward),
-        "backward": plain(both.backward),
+        "forward": plain(widened(both.forward, offset)),
+        "backward": plain(widened(both.backward, offset)),
         "dI0": plain(both.change),
         "N": len(found.sweeps),
         "note": both.note,

@@ -181,6 +181,13 @@ class Expectation(_Model):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    @model_validator(mode="after")
+    def _low_before_high(self) -> Expectation:
+        for low, high in (self.current, *self.levels.values()):
+            if low > high:
+                raise ValueError(f"[{low:g}, {high:g}]: the lower end comes first")
+        return self
+
 
 class Device(_Model):
     """The device on the bench."""
@@ -256,4 +263,12 @@ class BenchDescription(_Model):
         for c in self.wiring.connections:
             if c.source != "common" and c.source.split(".")[0] not in known:
                 raise ValueError(f"wiring: {c.source!r} names no instrument of this bench ({', '.join(sorted(known))})")
+        return self
+
+    @model_validator(mode="after")
+    def _expected_terminals_exist(self) -> BenchDescription:
+        known = {c.terminal for c in self.wiring.connections}
+        for expected in self.device.expected:
+            if unknown := sorted({expected.terminal, *expected.levels} - known):
+                raise ValueError(f"device: expected: no terminal {unknown[0]!r} here ({', '.join(sorted(known))})")
         return self

@@ -71,6 +71,23 @@ def test_a_mistake_is_placed_and_explained(old: str, new: str, place: str, said:
     assert error.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{terminal: drain,", "{terminal: drian,", "no terminal 'drian' here (drain, gate, source)"),
+        ("gate: [-6 V, -4 V]", "gaet: [-6 V, -4 V]", "no terminal 'gaet' here"),
+        ("[20 pA, 20 nA]", "[20 nA, 20 pA]", "the lower end comes first"),
+        ("[20 pA, 20 nA]", "[20 pA, 20 nV]", "nV"),
+    ],
+)
+def test_what_is_expected_of_a_device_is_checked(old: str, new: str, said: str) -> None:
+    text = find_bench("aab").read_text(encoding="utf-8")
+    assert old in text
+    with pytest.raises(BenchFileError) as error:
+        parse_bench(text.replace(old, new, 1), "file.yaml")
+    assert said in error.value.message
+
+
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     for bench, said in (("nowhere", "neither a file nor a shipped bench"), (tmp_path, "is a directory")):
         with pytest.raises(BenchFileError, match=said) as error:

@@ -89,6 +89,7 @@ def measure_range(quantity: str, full_scale: float) -> MeasureRange:
 def capabilities() -> dict[str, Any]:
     """What a channel can do, for planning without an instrument; SI units."""
     return {
+        "through": "rsu",  # without one a channel is an error when it is driven (reference b1530a sec. 1)
         "pulse": {
             "min_width": 100e-9,
             "max_width": VECTOR[1],

@@ -70,7 +70,7 @@ class Sources:
             instrument: only its channels.
 
         Raises:
-            PlanError: the terminal does not exist, or no source of it can do this.
+            PlanError: the terminal does not exist, no source of it can do this, or one lacks what it drives through.
         """
         known = {c.terminal for c in self._bench.wiring.connections}
         if terminal not in known:
@@ -93,7 +93,16 @@ class Sources:
                 f"sources there: {there}",
             )
         fitting = [s for s in able if s.passes(abilities[-1], reach)] or able
-        return next((s for s in fitting if s.name == prefer), fitting[0])
+        chosen = next((s for s in fitting if s.name == prefer), fitting[0])
+        through = chosen.capabilities.get("through", chosen.connection.isolation)
+        if through != chosen.connection.isolation:
+            raise PlanError(
+                f"{chosen.name} drives through its {str(through).upper()} only, and the wiring of bench "
+                f"{self._bench.name!r} has none between it and {terminal!r}",
+                where,
+                f"put it in, and write 'isolation: {through}' at this connection",
+            )
+        return chosen
 
     def rivals(self, source: Source) -> list[Source]:
         """The other sources that could drive the terminal of ``source``."""

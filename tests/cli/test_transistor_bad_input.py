@@ -78,7 +78,7 @@ def refused(said: Said, code: int, *words: str) -> None:
     assert said.run is None
 
 
-# -- refused by the plan: exit code 3, nothing opened ------------------------------------------------------------------
+# -- refused by the plan: exit code 3, or 2 where no value would help; nothing opened ---------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,9 @@ def test_bad_levels_and_patterns(labctl_run: Labctl, worlds: list[Any], step: st
     assert worlds == []
 
 
+PULSE = "pulse: {at: gate, level: 5 V, width: 1 ms}"
+
+
 def only_behind_rsu(folder: Path) -> Path:
     """The bench without the connections that the operator makes."""
     text = find_bench("aab").read_text(encoding="utf-8")
@@ -114,6 +117,22 @@ def test_f18_without_a_way_round_the_rsu_40_v_are_refused(
 ) -> None:
     said = labctl_run("aab/conditioning", "--bench", only_behind_rsu(tmp_path))
     refused(said, 3, "40 V is beyond the limit 25 V of the wiring (path of b1500.3)")
+    assert worlds == []
+
+
+def test_a_fast_channel_without_its_rsu(labctl_run: Labctl, worlds: list[Any], tmp_path: Path) -> None:
+    """Where the bench file tells; where it does not, only driving the channel does (reference b1530a sec. 1)."""
+    text = only_behind_rsu(tmp_path).read_text(encoding="utf-8")
+    bare = "\n".join(
+        line.replace("isolation: rsu, ", "") if "from: wgfmu.101" in line else line
+        for line in text.splitlines()
+        if "from: b1500.3" not in line
+    )
+    file = tmp_path / "bare.yaml"
+    file.write_text(bare, encoding="utf-8")
+    said = labctl_run(PULSE, "--bench", file)
+    refused(said, 2, "bad.yaml:5:5: wgfmu.101 drives through its RSU only, and the wiring of bench 'aab' has none")
+    assert "isolation: rsu" in said.lines[1]
     assert worlds == []
 
 
@@ -172,7 +191,6 @@ instruments: {wgfmu: {driver: b1530a, address: 'GPIB0::17::INSTR'}}
 device: {id: d, kind: aab, limits: {voltage: {gate: 42 V}, current: 100 uA}}
 wiring: {connections: [{from: wgfmu.101, to: gate, isolation: rsu}, {from: common, to: source}]}
 """
-PULSE = "pulse: {at: gate, level: 5 V, width: 1 ms}"
 
 
 @pytest.mark.parametrize(
@@ -202,22 +220,6 @@ def test_the_loader_names_the_way_out() -> None:
 
 
 # -- found in the run: outputs off, what was measured is kept ----------------------------------------------------------
-
-
-def test_a_fast_channel_without_its_rsu(labctl_run: Labctl, worlds: list[Any], tmp_path: Path) -> None:
-    """Only driving it tells (reference b1530a sec. 1): the library refuses, and nothing came out."""
-    text = only_behind_rsu(tmp_path).read_text(encoding="utf-8")
-    bare = "\n".join(
-        line.replace("isolation: rsu, ", "") if "from: wgfmu.101" in line else line
-        for line in text.splitlines()
-        if "from: b1500.3" not in line
-    )
-    file = tmp_path / "bare.yaml"
-    file.write_text(bare, encoding="utf-8")
-    said = labctl_run(PULSE, "--bench", file)
-    assert (said.code, len(said.lines), said.run.meta["status"]) == (4, 2, "failed")
-    assert "RSU is not connected; CHANNEL101" in said.lines[0]
-    assert worlds[-1].circuit.extremes["gate"].highest == 0.0
 
 
 def test_another_channel_of_the_module_has_no_rsu(simulated_bench: Callable[..., Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from labctl.bench.description import BenchDescription
 from labctl.plan import grids
 from labctl.plan import operations as o
 from labctl.plan.plan import HostTimed, Limit, Node, Rounding, Violation
+from labctl.plan.programs import distinct, layout
 from labctl.plan.shapes import staircase
 from labctl.plan.sources import Sources
 from labctl.protocol import units
@@ -25,6 +27,8 @@ Floats = NDArray[np.float64]
 
 #: s, least and most that a command takes longer than expected on its way from the host (reference F31, assumed there)
 HOST_JITTER = (2e-3, 20e-3)
+#: relative error of a value that is on its grid but for the arithmetic
+_EXACT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class _Walk:
                     inner = {**taken, op.axis.name: _Asked(np.array(op.axis.values))}
                 case o.Until(search=o.Search() as search):
                     inner = {**taken, search.name: _Asked(np.array([search.start, search.stop]), search=True)}
+                case o.Program():
+                    self._program(op, taken)
                 case o.Pulses():
                     self._pulses(op, taken)
                 case o.ReadResistance():
@@ -126,6 +132,29 @@ class _Walk:
             self._times(op, "width", op.source, part.width, taken, grid)
         self._levels(op, "level", op.source, levels, taken)
         self._levels(op, "base", op.source, [op.base], taken, self._all(levels, taken).largest)
+
+    def _program(self, op: o.Program, taken: Taken) -> None:
+        """Different pulses of a trial are played as one waveform: widths fall on its samples, levels on its codes."""
+        pulses = distinct(op.loop.body)
+        if len(pulses) < 2:
+            return
+        able = self._sources.named(pulses[0].source).capabilities["arbitrary"]
+        ends = [(float(np.min(a.values)), float(np.max(a.values))) for a in taken.values()]
+        for values in product(*ends):
+            variables = dict(zip(taken, values, strict=True))
+            played = layout(op.loop.body, variables, able["points"][1])
+            levels = np.array([played.base, *(slot.level for slot in played.slots)])
+            codes = grids.Grid(float(np.ptp(levels)) / able["full_scale"])
+            delivered = codes.delivered(levels - levels.min()) + levels.min()
+            for index, (slot, pulse) in enumerate(zip(played.slots, pulses, strict=True), 1):
+                width = pulse.parts[0].width.at(variables)
+                self._keep(pulse, "width", pulse.source, "s", width, slot.width, abs(slot.width / width - 1))
+                one = slice(index, index + 1)
+                scale = float(np.max(np.abs(levels)))
+                self._worst(pulse, "sample level", pulse.source, "V", levels[one], delivered[one], scale)
+            if pulses[0].edge:
+                error = abs(played.edge / pulses[0].edge - 1)
+                self._keep(pulses[0], "edge", pulses[0].source, "s", pulses[0].edge, played.edge, error)
 
     def _record(self, op: o.Pulses, taken: Taken) -> None:
         """Pulses played from a record of samples: corners fall on samples, levels between the ends on codes."""
@@ -230,6 +259,9 @@ class _Walk:
         self._keep(op, name, source, unit, float(asked[worst]), float(delivered[worst]), float(errors[worst]))
 
     def _keep(self, op: o.Op, name: str, source: str, unit: str, asked: float, delivered: float, error: float) -> None:
+        """Digits beyond what is told would differ between platforms, and the plan's hash with them."""
+        error = float(f"{error:.6g}") if error > _EXACT else 0.0
         key = op.node, name, source
         if key not in self.found or error > self.found[key].error:
-            self.found[key] = Rounding(op.node, source, name, unit, asked, delivered, error)
+            told = float(f"{asked:.9g}"), float(f"{delivered:.9g}")
+            self.found[key] = Rounding(op.node, source, name, unit, *told, error)

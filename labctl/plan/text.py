@@ -9,7 +9,6 @@ from labctl.protocol import units
 
 #: spread of a duration, as a fraction of it, that is not worth a word
 CERTAIN = 0.01
-_EXACT = 1e-9  # relative error of a value that is on its grid but for the arithmetic
 
 
 def describe_plan(plan: Plan) -> list[str]:
@@ -49,7 +48,7 @@ def outline(ops: tuple[o.Op, ...], depth: int = 0) -> list[str]:
 
 def quantisation(plan: Plan) -> list[str]:
     """What the instruments cannot set exactly: asked, delivered, error; the worst value of a loop."""
-    rounded = [r for r in plan.quantisation if r.error > _EXACT]
+    rounded = [r for r in plan.quantisation if r.error]
     exact = len(plan.quantisation) - len(rounded)
     lines = [f"quantisation: {exact} of {len(plan.quantisation)} values exact, tolerance {plan.tolerance * 100:g} %"]
     if not rounded:

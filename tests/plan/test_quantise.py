@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from labctl import api
 from labctl.bench.loading import load_bench
+from labctl.plan import operations as o
 from labctl.plan.build import build_plan
 from labctl.plan.errors import describe
 from labctl.plan.grids import Grid
@@ -39,7 +40,7 @@ def of(planned: Plan, quantity: str, source: str = "") -> Rounding:
 def test_levels_of_a_generator_have_four_digits_and_a_tenth_of_a_millivolt() -> None:
     found = of(plan("  - pulse: {at: pd, level: 4.2187 V, width: 100 us}\n"), "level")
     assert (found.source, found.unit, found.asked, found.delivered) == ("afg.1", "V", 4.2187, pytest.approx(4.219))
-    assert found.error == pytest.approx(0.0003 / 4.2187)
+    assert found.error == pytest.approx(0.0003 / 4.2187, rel=1e-5)
     small = of(plan("  - pulse: {at: pd, level: 0.12346 V, width: 100 us}\n"), "level")
     assert small.delivered == pytest.approx(0.1235)
 
@@ -110,6 +111,32 @@ def test_a_range_that_cannot_tell_the_smallest_current() -> None:
     assert of(plan(read), "current read").error < 0.01
     refused = [v for v in plan(read.replace("0.1 V", "0.03 V")).violations if v.limit.quantity == "rounding"]
     assert "current read 30 nA asked, 0 A delivered" in describe(refused[0])
+
+
+def test_pulses_of_a_loop_inside_the_instrument_share_one_waveform() -> None:
+    """Widths are rounded to samples that divide the first of them; levels in between to 14 bit of the whole."""
+    steps = """
+  - repeat: 3
+    do:
+      - pulse: {at: pd, level: 4.2 V, width: 100 us}
+      - wait: 1 ms
+      - read: {resistance: pd, as: a}
+      - pulse: {at: pd, level: -3.3 V, width: 123.4567 us, role: reset}
+      - wait: 1 ms
+      - read: {resistance: pd, as: b}
+      - pulse: {at: pd, level: 1.2345 V, width: 100 us}
+      - wait: 1 ms
+      - read: {resistance: pd, as: c}
+"""
+    planned = plan(steps)
+    assert any(isinstance(op, o.Program) for op in o.walk(planned.ops))
+    widths = [r for r in planned.quantisation if r.quantity == "width"]
+    assert [r.error == 0 for r in widths] == [True, False, True]
+    assert widths[1].asked == 123.4567e-6
+    assert widths[1].error < 1e-3
+    levels = [r for r in planned.quantisation if r.quantity == "sample level"]
+    assert max(r.error for r in levels) <= 7.5 / 16382 / 2 / 4.2
+    assert not planned.host_timed
 
 
 def test_host_timed_waits_are_stated_with_their_jitter() -> None:

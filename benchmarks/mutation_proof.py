@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -52,11 +52,11 @@ from sim_backend.witness import Witness
 #: resolution of the generator's levels (V), and what rounding may do to sums
 LEVEL_GRID, ROUNDING = 1e-4, 1e-6
 #: s of CPU after which a mutant that has done no harm so far is given up
-PATIENCE = 20.0
+PATIENCE = 6.0
 
 
-class TooLong(Exception):
-    """A mutant has used up the patience."""
+class TooLong(BaseException):
+    """A mutant has used up the patience; not an ``Exception``, which an instrument may take for its own error."""
 
 
 def judge(mutant: Mutant, texts: dict[str, str]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def judge(mutant: Mutant, texts: dict[str, str]) -> dict[str, Any]:
             plan = build_plan(protocol, bench, seed=1, allow=mutant.allow)
         except (BenchFileError, ProtocolError, PlanError) as error:
             return said | {"change": mutant.change, "loads": False, "why": str(error).replace(folder, "")[:200]}
-        harm, end = _carry_out(_relentless(plan), parse_bench(_world(mutant), "bench.yaml"), bench_file, mutant)
+        harm, end = _carry_out(_relentless(plan), bench, bench_file, mutant)
     return said | {
         "change": mutant.change,
         "loads": True,
@@ -142,7 +142,9 @@ def _carry_out(plan: Plan, bench: BenchDescription, file: Path, mutant: Mutant) 
         except opened.exceptions as error:
             end = f"{type(error).__name__}: {error}"
         circuit.settle()
-        return _harm(bench, witness, getattr(circuit, "contention", {}), plan, pulses), end[:200]
+        # a terminator is no source
+        contention = {} if "terminator" in mutant.world else getattr(circuit, "contention", {})
+        return _harm(bench, witness, contention, plan, pulses), end[:200]
 
 
 def _prepare(opened: OpenBench, mutant: Mutant) -> None:
@@ -154,7 +156,6 @@ def _prepare(opened: OpenBench, mutant: Mutant) -> None:
         circuit = opened.library.bench.circuit
         circuit.connect(circuit.port("terminator"), where)
         circuit.port("terminator").drive(0.0, ohms)
-        circuit.contention = {}  # a terminator is no source
 
 
 def _harm(
@@ -209,7 +210,7 @@ def _limited_to(seconds: float) -> Iterator[None]:
         raise TooLong
 
     before = signal.signal(signal.SIGVTALRM, give_up)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 0.5)  # again, if the first was lost in a foreign callback
     try:
         yield
     finally:
@@ -274,9 +275,13 @@ def main() -> None:
     known = {result["number"] for result in done}
     left = [mutant for mutant in every if mutant.number not in known]
     with asked.out.open("a") as out, ProcessPoolExecutor(asked.processes) as pool:
-        for result in pool.map(_run, left, chunksize=4):
-            done.append(result)
-            out.write(json.dumps(result) + "\n")
+        waiting = {pool.submit(_run, mutant): mutant for mutant in left}
+        for future in as_completed(waiting):
+            if error := future.exception():  # a bug of planner or bench: told, and tried again by the next call
+                print(f"CRASH: {waiting[future].number} {waiting[future].change}: {error!r}", flush=True)
+                continue
+            done.append(future.result())
+            out.write(json.dumps(future.result()) + "\n")
             out.flush()
     done.sort(key=lambda result: result["number"])
     print(table(done))

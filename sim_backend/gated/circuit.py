@@ -213,7 +213,7 @@ class GatedCircuit:
 
     def _pass(self, seconds: float, start: float, end: float) -> None:
         """One straight piece of the gate (V against common), the other nodes as they are."""
-        if self._recordings:
+        if self._recordings or self.witness is not None:
             nodes = {name: Edges(np.array([v]), np.array([v])) for name, v in self._nodes.voltage.items()}
             nodes["gate"] = Edges(np.array([start]), np.array([end]))
             self._through(np.array([seconds]), nodes, 1)

@@ -71,8 +71,8 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Judg
     open_bench = opening.open_bench
 
     @contextmanager
-    def witnessed(*arguments: Any) -> Iterator[opening.OpenBench]:
-        with open_bench(*arguments) as opened:
+    def witnessed(*arguments: Any, **options: Any) -> Iterator[opening.OpenBench]:
+        with open_bench(*arguments, **options) as opened:
             worlds.append(opened.library.bench)
             yield opened
 

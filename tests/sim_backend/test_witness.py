@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from sim_backend.circuit import Circuit, Waveform
 from sim_backend.clock import Clock
+from sim_backend.devices.aab import make_device
 from sim_backend.devices.resistor import Resistor
+from sim_backend.draws import Draws
+from sim_backend.gated import GatedCircuit
 from sim_backend.witness import Witness, share_above
 
 OHMS, LEVEL, WIDTH = 25e3, 4.2, 100e-6
@@ -49,6 +52,29 @@ def test_pulses_are_seen_one_by_one_and_in_bulk(count: int, step: float | None) 
     if count < 4 or step is not None:  # in bulk the largest current stands for all
         assert pd.charge == pytest.approx(count * (LEVEL + 2.0) / OHMS * WIDTH)
     assert witness.energy == pytest.approx(LEVEL**2 / OHMS * WIDTH)
+
+
+def test_a_gated_circuit_is_witnessed_in_levels_and_in_waveforms() -> None:
+    clock = Clock()
+    circuit = GatedCircuit(clock, make_device({}, Draws(1), False))
+    gate, drain = circuit.port("g"), circuit.port("d")
+    circuit.connect(gate, "gate")
+    circuit.connect(drain, "drain")
+    circuit.ground("source")
+    witness = circuit.witness = Witness(circuit.terminals, {"gate": [5.0, 20.0]})
+    drain.drive(2.0, 0.0)
+    gate.drive(30.0, 0.0)
+    clock.sleep(3.0)
+    gate.drive(0.0, 0.0)
+    gate.play(Waveform((1e-3, 1e-3), (-10.0, 0.0), (-10.0, 0.0)), 100, clock.now)
+    clock.sleep(1.0)
+    circuit.settle()
+    seen = witness.terminals["gate"]
+    assert (seen.lowest, seen.highest) == (-10.0, 30.0)
+    assert seen.above == {5.0: pytest.approx(3.1), 20.0: pytest.approx(3.0)}
+    assert witness.pulses["gate"] == 100
+    assert witness.channel == 2.0
+    assert 0.0 < witness.terminals["drain"].current < 1e-8
 
 
 VOLTS = st.integers(-1000, 1000).map(lambda v: v / 100)

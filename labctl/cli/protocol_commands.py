@@ -181,6 +181,7 @@ def _verdict(ready: Prepared) -> dict[str, Any]:
     return {
         **to_plain(planned.cost),
         "envelope": to_plain(planned.envelope),
+        "dose": to_plain(planned.dose),
         "violations": [
             {
                 "step": v.text,

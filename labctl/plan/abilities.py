@@ -75,6 +75,9 @@ class Abilities:
 
     def station(self, op: o.ReadCurrent | o.Record | o.Sweep, station: o.Station, ends: tuple[float, float]) -> None:
         """One terminal of a measurement, whether swept, held or measured."""
+        self._range(op, station)
+        if isinstance(op, o.Record):
+            self._record(op, station)
         if not self._sources.named(station.source).can("sweep"):
             self.window(op, station.source, ends)
             return
@@ -85,6 +88,20 @@ class Abilities:
         else:
             points = op.samples if isinstance(op, o.ReadCurrent) else None
             self.meter(op, station.source, "sample", station.compliance, volts, nplc, points)
+
+    def _range(self, op: o.Op, station: o.Station) -> None:
+        """A fixed current range that the meter has."""
+        ranges = self._able(station.source, "sample").get("current_ranges", ())
+        if station.measured and station.range is not None and ranges:
+            self._findings.at_most(op, "range", station.source, "largest current range", max(ranges), station.range)
+
+    def _record(self, op: o.Record, station: o.Station) -> None:
+        """What is recorded while another channel plays."""
+        name = "averaging within the interval of the points"
+        self._findings.at_most(op, "window", station.source, name, op.interval, op.window)
+        if any(isinstance(inner, o.Pulses) and inner.source == station.source for inner in op.body):
+            name = "one channel cannot play pulses and hold a level for a measurement"
+            self._findings.violate(op, "sources", station.source, name, 1.0, 2.0)
 
     def meter(
         self,

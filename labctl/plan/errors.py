@@ -76,6 +76,8 @@ _UNITS = {
     "sources": "",
     "compliance": "A",
     "nplc": "",
+    "range": "A",
+    "window": "s",
     "points": "",
 }
 

@@ -122,6 +122,10 @@ class Measuring:
         stations = []
         for terminal in terminals:
             if self._sources.is_common(terminal):
+                if terminal == swept or terminal in measured:
+                    raise PlanError(
+                        f"{terminal!r} is wired to common: no source sweeps it or measures its current", str(step.where)
+                    )
                 self._at_zero(step, terminal, bias)
                 continue
             source = self._source(step, terminal, terminal == swept or terminal in measured, bias.get(terminal), unit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labctl.plan import operations as o
+from labctl.plan.dose import TerminalDose
 from labctl.plan.errors import describe
 from labctl.plan.plan import Cost, Plan
 from labctl.protocol import units
@@ -24,6 +25,8 @@ def describe_plan(plan: Plan) -> list[str]:
         + "; ".join(
             f"{t}: {e.low:g} .. {e.high:g} V, up to {quantity(e.current, 'A')}" for t, e in plan.envelope.items()
         ),
+        "dose       "
+        + "; ".join(f"{terminal}: at most {dose(seen)}" for terminal, seen in plan.dose.terminals.items()),
         f"hash       {plan.hash[:16]}, proved on bench {plan.bench} {plan.fingerprint[:16]}",
         "",
         *outline(plan.ops),
@@ -35,6 +38,15 @@ def describe_plan(plan: Plan) -> list[str]:
     lines += ["", *(f"warning: {text}" for text in plan.warnings)] if plan.warnings else []
     lines += ["", *(f"VIOLATION: {v.where}: {describe(v)}" for v in plan.violations)] if plan.violations else []
     return lines
+
+
+def dose(seen: TerminalDose) -> str:
+    """Pulses, charge, and the time at the largest level."""
+    said = [f"{seen.count():g} pulses", quantity(seen.charge, "C")]
+    if seen.held:
+        volts, seconds = seen.held[-1]
+        said.append(f"{quantity(seconds, 's')} at {volts:g} V")
+    return ", ".join(said)
 
 
 def outline(ops: tuple[o.Op, ...], depth: int = 0) -> list[str]:

@@ -115,6 +115,26 @@ def test_what_an_instrument_cannot_do_is_refused(steps: str, quantity: str, whos
     assert (quantity, whose) in quantities(plan(steps))
 
 
+RECORD = (
+    "  - sample:\n      current: drain\n      interval: 10 us\n      window: 10 us\n      range: 1 uA\n"
+    "      bias: {drain: 2 V}\n      as: x\n      during:\n"
+    "        - train: {at: gate, level: -4 V, width: 1 us, gap: 1 us, count: 100}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "quantity"),
+    [
+        ("range: 1 uA", "range: 1 A", "range"),
+        ("window: 10 us", "window: 100 us", "window"),
+        ("current: drain", "current: gate", "sources"),
+    ],
+)
+def test_a_record_is_what_a_fast_unit_can_take(old: str, new: str, quantity: str) -> None:
+    assert quantities(plan(RECORD, "aab")) == []
+    assert quantity in [found for found, _ in quantities(plan(RECORD.replace(old, new), "aab"))]
+
+
 def test_the_envelope_of_an_smu_is_held() -> None:
     steps = "  - bias: {at: gate, level: 40 V, for: 1 s, ramp: 100 V/s, compliance: 80 mA, grounded: [drain]}\n"
     assert ("compliance", "b1500.3") in quantities(plan(steps, "aab_w2"))

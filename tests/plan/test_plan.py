@@ -137,6 +137,8 @@ def test_clipping_and_disturbing_reads_are_warned_of() -> None:
     [
         ("  - pulse: {at: gate, level: 1 V, width: 1 ms}\n", "no terminal 'gate'"),
         ("  - bias: {at: pd, level: 1 V, for: 1 s}\n", "can do: bias"),
+        ("  - sweep: {at: au, from: 0 V, to: 0.1 V, points: 3, compliance: 1 mA}\n", "'au' is wired to common"),
+        ("  - read: {current: au, bias: {pd: 0.1 V}, compliance: 1 mA}\n", "'au' is wired to common"),
     ],
 )
 def test_what_a_bench_cannot_do_is_said(steps: str, message: str) -> None:

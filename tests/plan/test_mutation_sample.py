@@ -22,8 +22,8 @@ def test_what_would_harm_the_device_is_refused_and_little_else() -> None:
     results = [judge(mutant, TEXTS) for mutant in SAMPLE]
     found = Counter(map(outcome, results))
     assert not [result for result in results if outcome(result) == "harmful, MISSED"]
-    assert found["harmful, refused"] >= 3
-    assert found["harmless, refused"] <= 1  # of 23; a width below what the maker states, which the simulated unit plays
+    assert found["harmful, refused"] >= 1
+    assert found["harmless, refused"] <= 1  # of 26
 
 
 @pytest.mark.parametrize(

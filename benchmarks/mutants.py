@@ -6,6 +6,8 @@ the same text. What a mutant may be is fixed here, before any plan or run; wheth
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import random
 import re
 from dataclasses import dataclass, field
@@ -57,10 +59,17 @@ class Mutant:
     world: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def key(self) -> str:
+        """Of everything that decides what happens: a result is that of its key."""
+        content = (self.protocol, sorted((shrunk() | self.texts).items()), self.bench_text, sorted(self.world.items()))
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+    @property
     def allow(self) -> tuple[str, ...]:
         return ("erase",) if self.protocol == "hnno/return_to_initial" else ()
 
 
+@functools.cache
 def shrunk() -> dict[str, str]:
     """Path under ``protocols`` -> text of every shipped protocol, small and with its parts beside it."""
     root = Path(str(files("protocols")))
@@ -288,7 +297,7 @@ def mutants(number: int, seed: int) -> list[Mutant]:
         for name in names
         for bench in dict.fromkeys(BENCHES[name.partition("/")[0]])
     ]
-    seen = set()
+    seen = {mutant.key for mutant in found}
     turn = 0
     while len(found) < number:
         turn += 1
@@ -296,9 +305,8 @@ def mutants(number: int, seed: int) -> list[Mutant]:
         mutant = _one(rng, KINDS[turn % len(KINDS)], names[turn // len(KINDS) % len(names)], texts, benches)
         if mutant is None:
             continue
-        content = (mutant.protocol, mutant.bench_text, tuple(mutant.texts.items()), str(mutant.world))
-        if content not in seen:
-            seen.add(content)
+        if mutant.key not in seen:
+            seen.add(mutant.key)
             found.append(mutant)
     return [
         Mutant(k, m.kind, m.protocol, m.bench, m.change, m.texts, m.bench_text, m.world) for k, m in enumerate(found)

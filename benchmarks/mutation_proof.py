@@ -62,7 +62,13 @@ class TooLong(BaseException):
 def judge(mutant: Mutant, texts: dict[str, str]) -> dict[str, Any]:
     """Plan and run one mutant: what the plan says, what the circuit saw (harm), and how it ended."""
     began = time.process_time()
-    said = {"number": mutant.number, "kind": mutant.kind, "protocol": mutant.protocol, "bench": mutant.bench}
+    said = {
+        "key": mutant.key,
+        "number": mutant.number,
+        "kind": mutant.kind,
+        "protocol": mutant.protocol,
+        "bench": mutant.bench,
+    }
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name, text in (texts | mutant.texts).items():
@@ -272,8 +278,10 @@ def main() -> None:
         print(json.dumps(_run(every[asked.show]), indent=1))
         return
     done = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
-    known = {result["number"] for result in done}
-    left = [mutant for mutant in every if mutant.number not in known]
+    keys = {mutant.key for mutant in every}
+    done = [result for result in done if result["key"] in keys]
+    known = {result["key"] for result in done}
+    left = [mutant for mutant in every if mutant.key not in known]
     with asked.out.open("a") as out, ProcessPoolExecutor(asked.processes) as pool:
         waiting = {pool.submit(_run, mutant): mutant for mutant in left}
         for future in as_completed(waiting):

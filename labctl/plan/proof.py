@@ -59,15 +59,15 @@ class Prover:
         self._budgets = Budgets(self._limits, used or Dose())
         self._abilities = Abilities(sources, self._findings)
         self._pitfalls = Pitfalls(bench, sources, self._findings)
-        self._idle: dict[str, tuple[float, o.Pulses]] = {}  # terminal -> largest base that its pulse source idles at
+        self._based: list[tuple[o.Pulses, float]] = []  # pulses from a base beside zero, and its largest magnitude
+        self._longest: dict[str, float] = {}  # pulse source -> longest cycle (s) that the plan has it play
         self._walk = Walk(bench, sources, inf)
         self.envelope: dict[str, Extent] = {}
 
     def prove(self, ops: tuple[o.Op, ...], duration: float) -> Findings:
         """Check a whole plan, predicted to take ``duration`` s."""
         self._visit(ops, {}, Passes())
-        for terminal, (base, op) in self._idle.items():
-            self._budgets.held(op.node, terminal, [(base, self._current(terminal, base, None), duration)])
+        self._idle(duration)
         self._budgets.judge(self._findings)
         check_contention(ops, self._bench, self._sources, self._findings)
         self._pitfalls.of_order(ops)
@@ -138,8 +138,24 @@ class Prover:
             self._budgets.held(op.node, op.terminal, held)
             self._energy(op, max(map(abs, part.level.bounds(ranges))), part.width.bounds(ranges)[1])
         base = max(map(abs, op.base.bounds(ranges)))
-        if base > self._idle.get(op.terminal, (0.0, op))[0]:
-            self._idle[op.terminal] = (base, op)
+        if base:
+            self._based.append((op, base))
+        longest = {name: max(ends) for name, ends in ranges.items()}
+        cycle = max(op.cycle_time(longest), *(2 * (part.width.at(longest) + 2 * edge) for part in op.parts))
+        self._longest[op.source] = max(cycle, self._longest.get(op.source, 0.0))
+
+    def _idle(self, duration: float) -> None:
+        """A base beside zero: within a cycle it may last as long as the source's longest, then to the end of the plan.
+
+        A generator keeps the period of earlier pulses where a single one fits into it.
+        """
+        largest: dict[str, tuple[o.Pulses, float]] = {}
+        for op, base in self._based:
+            self._energy(op, base, self._longest[op.source])
+            if base > largest.get(op.terminal, (op, 0.0))[1]:
+                largest[op.terminal] = op, base
+        for terminal, (op, base) in largest.items():
+            self._budgets.held(op.node, terminal, [(base, self._current(terminal, base, None), duration)])
 
     def _energy(self, op: o.Pulses, volts: float, width: float) -> None:
         if self._limits.energy is None or op.terminal == self._bench.device.gate:

@@ -132,6 +132,13 @@ def test_a_base_beside_zero_is_held_as_long_as_the_plan_takes() -> None:
     assert "F3" in planned.warnings[0]
 
 
+def test_a_base_beside_zero_dissipates_for_the_longest_cycle_of_its_source() -> None:
+    based = "  - pulse: {at: pd, level: 4.2 V, width: 100 us, base: 5 V}\n"
+    slow = "  - train: {at: pd, level: 1 V, width: 100 us, gap: 10 ms, count: 2}\n"
+    assert not plan(based, bench()).violations
+    assert refused(plan(based + slow, bench())) == {"energy": (pytest.approx(25 / 25e3 * 10.1e-3), 2e-6)}
+
+
 def test_charge_is_the_worst_current_times_time() -> None:
     expected = 4.2 / 25e3 * 100e-6
     assert plan(PULSE, bench()).dose.of("pd").charge == pytest.approx(expected)

@@ -270,4 +270,4 @@ def disturbs(op: o.Op) -> bool:
     """Whether the operation may change the device, and must not be repeated in silence; small readings do not."""
     if isinstance(op, o.Program):
         return any(disturbs(inner) for inner in o.walk(op.loop.body))
-    return isinstance(op, o.Pulses | o.Bias | o.Sweep | o.Record)
+    return isinstance(op, o.Pulses | o.Bias | o.Sweep | o.Record | o.Program)

@@ -305,8 +305,8 @@ class Executor:
                 block = self._programs.size(op, self._here.variables, trials - trial)
                 yield Intent(op.node, f"{block} times: {words(loop)}", block * rows_of_trial(op))
                 self._block = self._programs.run(op, self._here, self._reference, block)
-            yield from self._pass(loop.body)
-            if self._skipping:
+            left_out = yield from self._pass(loop.body)
+            if left_out:  # the trials after it may have run inside the instrument too
                 break
         self._block = None
         self._here.loops |= outside(loop)

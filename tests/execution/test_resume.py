@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -76,7 +77,7 @@ def results(events: pd.DataFrame) -> pd.DataFrame:
 def cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
     """Run, and press Ctrl+C when event ``number`` is to be stored: what it tells has been done by then."""
 
-    def go(number: int, *arguments: Any, **options: Any) -> Run:
+    def go(number: int, *arguments: Any, timing: Any = "host", **options: Any) -> Run:
         append = Recorder.append
 
         def interrupted(recorder: Recorder, *row: Any) -> int:
@@ -86,7 +87,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
 
         with monkeypatch.context() as patch:
             patch.setattr(Recorder, "append", interrupted)
-            outcome = api.run(*arguments, out=tmp_path / "runs", timing="host", **options)
+            outcome = api.run(*arguments, out=tmp_path / "runs", timing=timing, **options)
         assert outcome.exit_code == 130
         assert outcome.events == number
         return load_run(outcome.path)
@@ -123,6 +124,26 @@ def test_whatever_is_not_in_doubt_goes_on_at_the_next_event(
         assert verify(outcome.path).ok
         for path in (first.path, outcome.path):
             path.unlink()
+
+
+@pytest.mark.parametrize("choice", ["reprepare", "skip"])
+def test_a_block_that_ran_inside_an_instrument_is_in_doubt_as_a_whole(
+    tmp_path: Path, bench: Path, protocol: Path, cut: Callable[..., Run], choice: str
+) -> None:
+    """Cut after the first of its two trials: the second may have reached the device too."""
+    done = load_run(api.run(protocol, bench, out=tmp_path / "whole").path)
+    assert '"op": "Program"' in json.dumps(done.meta["plan"])
+    whole = done.events
+    number = int(whole.index[whole["kind"].eq("spike")][0]) + 1
+    first = cut(number, protocol, bench, timing="auto")
+    again = load_run(resume(first.path, on_resume=choice).path)
+    (note,) = again.tables["note"]["text"]
+    assert note.startswith(f"resumed at event {number}, {choice}: '2 times: repeat 2 times (trial):")
+    judged = again.tables["spike"]
+    level = whole["v"].iloc[number - 1]
+    trials = judged[judged["v"].eq(level)]["trial"].tolist()
+    assert trials == ([0, 1] if choice == "reprepare" else [0])
+    assert judged[judged["v"].ne(level)]["trial"].tolist() == [0, 1]
 
 
 def test_a_doubtful_pulse_is_repeated_only_with_its_state_prepared_again(

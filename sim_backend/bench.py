@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -117,6 +118,14 @@ class SimulatedBench:
     def lost(self, instrument: str) -> bool:
         """Whether the link to an instrument has died by now (fault ``instrument_lost_after``)."""
         return self.clock.now >= self.faults.instrument_lost_after.get(instrument, float("inf"))
+
+    def latency(self, instrument: str) -> Callable[[], float]:
+        """How long (s) the next message to an instrument is on its way (fault ``link_latency``)."""
+        low, high = self.faults.link_latency.get(instrument, (0.0, 0.0))
+        numbers = count()
+        if high <= 0.0:
+            return lambda: 0.0
+        return lambda: low + (high - low) * self.draws.uniform(f"{instrument}.link", 0, next(numbers))
 
     def close(self) -> None:
         """Keep the device's state, if the bench file names a file for it; replaces that file atomically."""

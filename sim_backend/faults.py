@@ -14,6 +14,9 @@ def _seconds(value: object) -> float:
     return float(value) if isinstance(value, int | float) else to_si(value, "s")
 
 
+_Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
 class Faults(BaseModel):
     """What is wrong with the bench; the defaults are a sound one."""
 
@@ -21,12 +24,16 @@ class Faults(BaseModel):
 
     leads_swapped: bool = Field(False, description="the device's electrodes are interchanged (F14)")
     contact_open: bool = Field(False, description="a probe does not touch: the device is not in the circuit")
-    instrument_lost_after: dict[str, Annotated[float, BeforeValidator(_seconds)]] = Field(
+    instrument_lost_after: dict[str, _Seconds] = Field(
         default_factory=dict,
         description="instrument -> bench time at which its link dies; its outputs stay as they are",
     )
     serial: dict[str, str] = Field(
         default_factory=dict, description="instrument -> serial number that it has instead of the bench file's"
+    )
+    link_latency: dict[str, tuple[_Seconds, _Seconds]] = Field(
+        default_factory=dict,
+        description="instrument -> least and most time that a message is on its way to it, each drawn anew (F31)",
     )
     interlock_open: tuple[str, ...] = Field((), description="instruments whose safety interlock is open")
 

@@ -105,7 +105,8 @@ class LabctlVisaLibrary(highlevel.VisaLibraryBase):
         for name, instrument in bench.instruments.items():
             parsed = address.parse(bench.description.instruments[name].address)
             lost = _is_lost(bench, name)
-            self._resources[parsed.key] = Resource(name, parsed, instrument, bench.clock, lost, bench.heard)
+            late = bench.latency(name)
+            self._resources[parsed.key] = Resource(name, parsed, instrument, bench.clock, lost, bench.heard, late)
         self._manager = next(self._handles)
         return VISARMSession(self._manager), self.handle_return_value(None, StatusCode.success)
 

@@ -38,6 +38,7 @@ class Resource:
         clock: Clock,
         lost: Callable[[], bool],
         heard: Heard | None = None,
+        latency: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.name = name
         self.address = address
@@ -46,6 +47,7 @@ class Resource:
         self._heard = heard
         self.locks = Locks()
         self._clock = clock
+        self._latency = latency
         self._held = b""  # taken from the instrument, not yet asked for
         self._held_end = False
         self._debt = 0.0
@@ -53,7 +55,10 @@ class Resource:
         self._requested = False
 
     def write(self, data: bytes, end: bool) -> None:
-        """Hand bytes over; the instrument acts."""
+        """Hand bytes over, after their time on the way; the instrument acts."""
+        late = self._latency()
+        if late:
+            self._clock.sleep(late)
         if self._heard is not None:
             self._heard.message(self.name, data)
         began = self._clock.now

@@ -161,8 +161,23 @@ def test_ctrl_c_between_rows_of_a_block_leaves_everything_off(tmp_path: Path) ->
     assert (outcome.exit_code, outcome.unsafe) == (130, ())
     run = load_run(outcome.path)
     assert len(run.tables["spike"]) == 1
-    after = run.meta["instruments_after"] if "instruments_after" in run.meta else run.meta["instruments"]
-    assert after
+    smu, afg = (run.meta["instruments"][name]["after"]["settings"] for name in ("smu", "afg"))
+    assert (smu["a.source.output"], smu["lines"], afg["1.output"]) == (0, 0, 0)  # outputs off, the relay at rest
+
+
+def test_late_commands_of_the_host_move_its_own_pulses_only(run_protocol: Go, tmp_path: Path) -> None:
+    """F31: with 2 to 20 ms on the way of each message, the time from pulse to reading varies; inside it does not."""
+    late = {"faults": {"link_latency": {"smu": ["2 ms", "20 ms"], "afg": ["2 ms", "20 ms"]}}}
+    bench = bench_file(tmp_path, "hnno", simulation=late)
+    spread = {}
+    for timing in ("host", "auto"):
+        events = run_protocol("hnno/stochastic_spiking", bench, set={"cycles": "12"}, timing=timing).events
+        inside = events[events["trial"] >= 0]
+        pulses = inside[inside["role"].eq("probe")]["time"].to_numpy()
+        route = inside[inside["position"].eq("smu.a")]["time"].to_numpy()[::2]  # the meter is on the device
+        spread[timing] = float(np.ptp(route - pulses))
+    assert spread["host"] > 2e-3
+    assert spread["auto"] < 5e-6
 
 
 def test_a_block_that_was_cut_is_told_and_the_loop_goes_on_with_the_next_trial(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def compare(protocol: str, folder: Path) -> bool:
     said = json.loads(labctl("plan", *options, "--transcript", transcript, "--json"))["transcript"]
     seconds = time.perf_counter() - start
     heard.unlink(missing_ok=True)
-    labctl("run", *options, "--out", folder / "runs", "--json")
+    labctl("run", *options, "--confirm", "all", "--out", folder / "runs", "--json")
     expected, found = predicted(transcript), received(heard)
     first = next((k for k, (a, b) in enumerate(zip_longest(expected, found)) if a != b), None)
     size = transcript.stat().st_size

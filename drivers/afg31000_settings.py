@@ -9,7 +9,7 @@ from pymeasure.instruments import Channel
 from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
 from drivers.scpi import parse_float
-from drivers.wire import number
+from drivers.wire import WireChannel, number
 
 
 def _number_setting(header: str, doc: str, values: tuple[float, float]) -> Any:
@@ -38,7 +38,7 @@ def _choice_setting(header: str, doc: str, values: dict[Any, str]) -> Any:
     )
 
 
-class AFG31000Settings(Channel):
+class AFG31000Settings(WireChannel):
     """PyMeasure properties of one output; each setting is followed by a look into the error queue."""
 
     function: str = _choice_setting(

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from pymeasure.instruments import Channel
 from pymeasure.instruments.validators import strict_discrete_set, strict_range
 
+from drivers.wire import WireChannel
+
 MAX_VOLTAGE = 202.0
 MAX_CURRENT = 1.515
 #: above this current the voltage is limited to the 20 V range, and the reverse
@@ -67,7 +69,7 @@ def _choice_setting(attribute: str, doc: str, values: dict[Any, int]) -> Any:
     )
 
 
-class Keithley2636BSettings(Channel):
+class Keithley2636BSettings(WireChannel):
     """PyMeasure properties of one channel; each setting is followed by a look into the error queue."""
 
     source_function: str = _choice_setting(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pyvisa
-from pymeasure.instruments import Instrument
+from pymeasure.instruments import Channel, Instrument
 
 from drivers.clock import Clock, SystemClock
 from drivers.errors import ReplyError, SafeStateError, SettingError
@@ -42,6 +42,15 @@ def within(name: str, value: float, low: float, high: float, unit: str = "") -> 
     return float(value)
 
 
+class WireChannel(Channel):
+    """PyMeasure channel whose attributes are read at Python's own speed.
+
+    PyMeasure's ``__getattribute__`` takes 2 us each time, only to keep limits of dynamic properties from being read.
+    """
+
+    __getattribute__ = object.__getattribute__
+
+
 class WireInstrument(Instrument):
     """PyMeasure instrument whose waits go through an injected clock and whose link can be cleared.
 
@@ -53,6 +62,7 @@ class WireInstrument(Instrument):
         **kwargs: further PyVISA settings, such as ``timeout`` in ms.
     """
 
+    __getattribute__ = object.__getattribute__  # as in WireChannel
     #: everything that a call may raise when the instrument or its link is at fault, or a setting refused
     exceptions: ClassVar[tuple[type[Exception], ...]] = (pyvisa.Error, OSError)
     #: drivers of sources that can harm have the higher number: made safe first

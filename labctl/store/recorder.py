@@ -25,10 +25,13 @@ from labctl.store.tables import Column, RowLayout, check_name, row_layouts
 
 BLOCK_PIECES = 2048  # pieces (rows, traces, messages) after which a block of the chain is closed,
 BLOCK_BYTES = 1 << 20  # or bytes, whichever comes first
+MOST_HELD = 256  # messages of the wire log that wait for the next event,
+LARGE_MESSAGE = 1 << 16  # and bytes of one that does not wait
 ROWS_PER_RECORD = 16384
 ENDINGS = ("complete", "stopped", "failed")
 _TRACE, _WIRE = -1, c.MESSAGE  # streams of a block beside the kinds of row
 
+_Message = tuple[float, str, str, bytes]  # time, instrument, direction, data
 _Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int]
 
 
@@ -56,7 +59,8 @@ class Recorder:
         self._start = c.Counts()
         self._pieces: list[tuple[int, bytes]] = []
         self._bytes = 0
-        self._held: list[tuple[float, str, str, bytes]] = []  # messages that the disk did not take yet
+        self._held: list[_Message] = []  # messages that are not in the journal yet
+        self._announced = False  # an intent came last: the next message tells that it was begun
         self._definitions: list[bytes] = []  # records that the next one needs before it
         first = record(Tag.IDENTITY, identity.canonical) + record(Tag.STATUS, canonical(self._history[0].as_dict()))
         self._writer = JournalWriter(self.journal, first)
@@ -105,9 +109,8 @@ class Recorder:
         ValueError or TypeError: kind, column, value or trace that the tables do not have; StorageError: the disk.
         """
         layout = self._layout(kind, row)
-        if self._held:
-            self._log_held()
         self._begin()
+        messages = self._packed(*self._held)
         get = row.get
         values = [get(name, default) for name, default in layout.defaults]
         for i in layout.text:
@@ -120,13 +123,13 @@ class Recorder:
             packed = layout.struct.pack(event, self._wires, self._traces if points else -1, *values)
         except (struct.error, TypeError, OverflowError):
             raise misfit(layout, values) from None
-        self._write(record(Tag.EVENT + layout.index, packed + points))
+        self._write(*messages, record(Tag.EVENT + layout.index, packed + points))
         self._events = event + 1
         self._keep(layout.index, packed)
         if points:
             self._traces += 1
             self._keep(_TRACE, points)
-        self._commit()
+        self._done()
         return event
 
     def extend(self, kind: str, columns: Mapping[str, Any]) -> range:
@@ -165,12 +168,14 @@ class Recorder:
     def wire(self, t: float, instrument: str, direction: str, data: bytes) -> None:
         """Log a message on the wire: time (s), instrument, direction (a short word: write, read, ...), its bytes.
 
-        Never a StorageError: a full disk must not keep the message that switches an output off from being sent. What
-        cannot be written is held, and goes ahead of the next event, which is refused if it still cannot.
+        It goes to the journal with the next event or intent; the first one after an intent at once, before it is sent,
+        for it tells that the announced operation has begun. Never a StorageError: a full disk must not keep the message
+        that switches an output off from being sent. What cannot be written is held, and goes ahead of the next event,
+        which is refused if it still cannot.
         """
         self._held.append((t, instrument, direction, data))
-        with contextlib.suppress(StorageError):
-            self._log_held()
+        if self._announced or len(self._held) >= MOST_HELD or len(data) >= LARGE_MESSAGE:
+            self._log_held_if_possible()
 
     def intent(self, t: float, step: int, what: str, rows: int = 1) -> None:
         """Say in the wire log what is about to act on the device: time (s), node of the plan, words, events expected.
@@ -178,25 +183,39 @@ class Recorder:
         Before the first byte is sent: so a run that was cut off tells what was never begun from what may have reached
         the device. StorageError, unlike for :meth:`wire`: what cannot be announced must not be done.
         """
-        self._log_held()
-        self._log(t, *c.INTENT, c.intent_message(step, what, rows))
+        self._log_held((t, *c.INTENT, c.intent_message(step, what, rows)))
+        self._announced = True
 
     def broken_off(self, t: float, reason: str) -> None:
         """Say in the wire log that the plan is left at ``t`` (s): the messages that follow only make outputs safe."""
         self.wire(t, *c.BROKEN_OFF, reason.encode("utf-8", "backslashreplace"))
+        self._log_held_if_possible()
 
-    def _log_held(self) -> None:
-        while self._held:
-            self._log(*self._held[0])
-            del self._held[0]
+    def _log_held_if_possible(self) -> None:
+        with contextlib.suppress(StorageError):
+            self._log_held()
 
-    def _log(self, t: float, instrument: str, direction: str, data: bytes) -> None:
-        self._begin()
-        message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
-        self._write(record(Tag.WIRE, message))
-        self._wires += 1
-        self._keep(_WIRE, message)
+    def _log_held(self, *further: _Message) -> None:
+        if self._held or further:
+            self._begin()
+            self._write(*self._packed(*self._held, *further))
+            self._done()
+
+    def _packed(self, *messages: _Message) -> list[bytes]:
+        """Records of messages; what they change here counts when the operation is committed."""
+        records = []
+        for t, instrument, direction, data in messages:
+            message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
+            self._wires += 1
+            self._keep(_WIRE, message)
+            records.append(record(Tag.WIRE, message))
+        return records
+
+    def _done(self) -> None:
+        """Commit an operation that took the held messages along."""
         self._commit()
+        self._held.clear()
+        self._announced = False
 
     def finish(
         self,

@@ -20,6 +20,7 @@ from drivers.keithley2636b_data import (
     ReadSetup,
     SourceState,
     SweepData,
+    checked_statements,
     sweep_data,
 )
 from drivers.keithley2636b_settings import Keithley2636BSettings
@@ -113,8 +114,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
             SettingError: before anything is sent. ReadBackError, InstrumentError.
         """
         wanted = ReadSetup(limit, range_, nplc, delay, offmode, sense, autozero, function, least)
-        wanted.check()
-        statements = self._changed(wanted.statements())
+        statements = self._changed(checked_statements(wanted))
         if not statements and self._setup is not None:
             return self._setup
         self._setup = None

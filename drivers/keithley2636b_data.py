@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -176,6 +177,17 @@ class ReadSetup:
         walk = len(delays)
         delay = sum(delays) if self.delay is None else self.delay * walk
         return delay + 3 * walk * self.nplc / line_frequency + 0.01  # autozero may add two conversions to each
+
+
+@lru_cache(maxsize=64)
+def checked_statements(setup: ReadSetup) -> dict[str, str]:
+    """What to send for a setup, checked: a program asks for the same few again and again.
+
+    Raises:
+        SettingError
+    """
+    setup.check()
+    return setup.statements()
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Acting:
     def pulse_row(self, op: o.Pulses, variables: Variables, programmed: Any, extreme: float) -> Found:
         """Row of pulses that were played; ``extreme``: voltage that the device saw, if that is known."""
         levels = [part.level.at(variables) for part in op.parts]
-        first = int(np.argmax(np.abs(levels)))
+        first = max(range(len(levels)), key=lambda part: abs(levels[part]))
         limit = self._bench.description.device.limits.voltage.get(op.terminal, np.inf)
         beyond = Flags.BEYOND_ORDINARY_LIMIT if abs(levels[first]) > limit * (1 + ROUNDING) else 0
         measured = {
@@ -169,7 +169,7 @@ class Acting:
             "offset": fit.offset,
             "residual": fit.residual,
             "points": fit.points,
-            "v_max": float(np.max(np.abs(points.volts))),
+            "v_max": float(np.abs(points.volts).max()),
             "true_extreme": extreme,
             "range": points.range,
         }

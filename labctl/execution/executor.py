@@ -62,6 +62,7 @@ class Executor:
         self._skipping = False
         self._memory = Memory()
         self._passes: dict[int, int] = {}
+        self._said_of: dict[int, str] = {}  # words of operations, by id
         self._flags = 0  # added to every row: retry, resumed
         self._actions: dict[type[o.Op], Callable[[Any], Steps]] = {
             o.Arm: self._arm,
@@ -192,7 +193,7 @@ class Executor:
             events = []
             found, aborted = self._done(op), None
             if found is None:
-                yield Intent(op.node, words(op), rows)
+                yield Intent(op.node, self._words(op), rows)
                 first = self._count
                 try:
                     found = self._acting.carry_out(op, self._here.variables)
@@ -208,6 +209,12 @@ class Executor:
     def _done(self, op: o.Op) -> list[Found] | None:
         """Rows of what a program has done already; None: it is to be done now."""
         return self._block.take(op) if self._block is not None else None
+
+    def _words(self, op: o.Op) -> str:
+        """What the operation is, worked out once: the plan keeps it, so that its id stays its own."""
+        if id(op) not in self._said_of:
+            self._said_of[id(op)] = words(op)
+        return self._said_of[id(op)]
 
     # --- a past that ends -----------------------------------------------------
 

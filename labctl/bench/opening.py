@@ -204,7 +204,7 @@ def open_bench(
         stack.callback(manager.close)
         library = manager.visalib
         clock = getattr(library, "clock", None) or HostClock()
-        wire = Wire(lambda: clock.now, taps, keep)
+        wire = Wire(clock, taps, keep)
         opened = OpenBench(bench, {}, clock, library, specification.endswith("@labctl"), wire)
         stack.callback(setattr, manager, "visalib", library)  # the manager closes the library that it opened
         tapped = manager.visalib = TappedLibrary(library, wire)

@@ -14,13 +14,13 @@ class Wire:
     """The taps of one bench.
 
     Args:
-        now: the bench's clock, s.
+        clock: the bench's, ``now`` in s.
         taps: who listens from the start.
         keep: keep what passes until ``log`` asks for it, for a log that can only start when the bench is open.
     """
 
-    def __init__(self, now: Callable[[], float], taps: Iterable[Tap] = (), keep: bool = False) -> None:
-        self._now = now
+    def __init__(self, clock: Any, taps: Iterable[Tap] = (), keep: bool = False) -> None:
+        self._clock = clock
         self._taps = list(taps)
         self._kept: list[tuple[float, str, str, bytes]] = []
         if keep:
@@ -31,7 +31,7 @@ class Wire:
 
     def tell(self, name: str, direction: str, data: bytes) -> None:
         """A message passes now."""
-        now = float(self._now())
+        now = self._clock.now
         for tap in self._taps:
             tap(now, name, direction, data)
 
@@ -72,7 +72,10 @@ class TappedLibrary:
         self.opening = ""
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(self._library, attribute)
+        found = getattr(self._library, attribute)
+        if callable(found):
+            setattr(self, attribute, found)  # found without this detour the next time
+        return found
 
     def open(self, *arguments: Any, **options: Any) -> Any:
         session, status = self._library.open(*arguments, **options)

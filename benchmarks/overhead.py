@@ -178,7 +178,7 @@ def labctl(bench: Path, turns: int) -> None:
     protocol = bench.with_name("loop.yaml")
     protocol.write_text(PROTOCOL, encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        outcome = api.run(protocol, bench, overrides={"turns": str(turns)}, out=folder)
+        outcome = api.run(protocol, bench, overrides={"turns": str(turns)}, timing="host", out=folder)
         assert (outcome.status, outcome.events) == ("complete", EVENTS * turns), outcome
 
 

@@ -26,8 +26,8 @@ class Pending:
     """An intent of which not all events were stored: the operation of node ``step`` may have reached the device.
 
     event: the number that the operation's (first) event would have got; time: s, of the run; sent: messages logged
-    since, up to where the plan was left. A VISA message is logged before it is sent, so 0 means that none was; a C
-    library's call after it returned, so that one more may have been made.
+    since, up to where the plan was left. A message or a call of a C library is logged before it is made, and the first
+    one is in the journal then, so 0 means that nothing was sent; further ones may have been that were not logged yet.
     """
 
     event: int

@@ -63,7 +63,7 @@ def configure_resistance(bench: OpenBench, op: o.ReadResistance, levels: Floats)
     channel = bench.channel(op.source)
     meter = op.meter
     expected = bench.description.device.resistance
-    least = None if expected is None else float(np.max(np.abs(levels))) / expected[1]
+    least = None if expected is None else float(np.abs(levels).max()) / expected[1]
     channel.configure_read(meter.compliance, range_=meter.range, nplc=meter.nplc, delay=meter.delay, least=least)
     return channel
 

@@ -154,7 +154,8 @@ def _count_pulses(total: Applied, table: _Tables, steps: _Steps, resistance: flo
     for step, own in _by_step(rows):
         op = steps.find("Pulses", step)
         terminal, counts = op["terminal"], own["count"].astype(float)
-        total.pulses[terminal][op["role"]] += float(counts.sum()) * len(op["parts"])
+        for part in op["parts"]:
+            total.pulses[terminal][part.get("role") or op["role"]] += float(counts.sum())
         over = (own["flags"] & int(Flags.BEYOND_ORDINARY_LIMIT)) != 0
         total.beyond[terminal] += float(counts[over].sum()) * len(op["parts"])
         rest = counts * own["period"]

@@ -88,10 +88,14 @@ class Hold(Op):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One pulse of a train's cycle: height, and width at half height (foot to foot of a triangle or ramp)."""
+    """One pulse of a train's cycle: height, and width at half height (foot to foot of a triangle or ramp).
+
+    ``role`` is its own, where that is another than the train's.
+    """
 
     level: Value
     width: Value
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,8 @@ class Pitfalls:
             inside = list(o.walk(body))
             judged = any(isinstance(inner, o.Judge) for inner in body)
             pulses = [inner for inner in inside if isinstance(inner, o.Pulses)]
-            reset = any(p.role in ("reset", "erase") for p in pulses) or _both_signs(pulses)
+            roles = {role for p in pulses for role in (p.role, *(part.role for part in p.parts))}
+            reset = roles & {"reset", "erase"} or _both_signs(pulses)
             if judged and pulses and not reset:
                 self._warn(op, "trials without a reset: one spike counts again and again, and sensitizes (F15)")
 

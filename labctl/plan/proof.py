@@ -123,8 +123,7 @@ class Prover:
         self._pitfalls.pulses(op, ranges)
         edge = op.edge or 0.0
         for part in op.parts:
-            number = cycles.total
-            self._budgets.pulses(op.node, op.terminal, op.role, number)
+            self._budgets.pulses(op.node, op.terminal, part.role or op.role, cycles.total)
             if exception:
                 limit = self._ordinary(op.terminal)
                 beyond = sum(times for volts, times in cycles.by_level(part.level) if volts > limit * (1 + ROUNDING))

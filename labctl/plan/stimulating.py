@@ -29,7 +29,10 @@ class Stimulating:
 
     def train(self, step: s.Train, node: int, allowed: tuple[str, ...]) -> list[o.Op]:
         value = self._values.value
-        parts = tuple(o.Part(value(shot.level), value(shot.width)) for shot in step.shots)
+        parts = tuple(
+            o.Part(value(shot.level), value(shot.width), "" if shot.role == step.role else shot.role or "")
+            for shot in step.shots
+        )
         gap = o.Value(0.0) if step.gap is None else value(step.gap)
         period = self._values.optional(step.period)
         return self._drive(step, node, parts, value(step.count), step.shape, gap, period, allowed)

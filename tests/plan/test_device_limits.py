@@ -86,6 +86,12 @@ def test_pulses_are_counted_through_loops_and_by_role() -> None:
     assert "on pd, role 'reset'" in describe(found)
 
 
+def test_pulses_of_a_train_count_with_their_own_roles() -> None:
+    cycle = "[{level: 4 V, width: 1 us, role: set}, {level: -4 V, width: 1 us, role: reset}, {level: 1 V, width: 1 us}]"
+    steps = f"  - train: {{at: pd, pulses: {cycle}, gap: 1 us, count: 10, role: probe}}\n"
+    assert plan(steps, bench()).dose.of("pd").pulses == {"set": 10, "reset": 10, "probe": 10}
+
+
 def test_a_count_that_is_a_loop_variable_twice_is_not_underestimated() -> None:
     steps = (
         "  - for: {n: [1, 10]}\n    do:\n      - repeat: $n\n        do:\n"

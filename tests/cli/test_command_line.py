@@ -91,7 +91,9 @@ def test_progress_can_be_read_by_a_program(protocol: Path, tmp_path: Path) -> No
     done = labctl("run", protocol, "--progress", "json", "--out", tmp_path)
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert lines
-    assert {"events", "expected", "kind", "time"} <= set(lines[0])
+    assert {"events", "expected", "kind", "time", "remaining"} <= set(lines[0])
+    left = [line["remaining"] for line in lines]
+    assert left == sorted(left, reverse=True)
 
 
 @pytest.mark.parametrize(

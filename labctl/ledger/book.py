@@ -6,9 +6,10 @@ copy, and what a resumed run took over from the one that it continues.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from labctl.plan.dose import Dose
 from labctl.store import Run, RunFileError, load_run
 from labctl.store.continuation import pending
 from labctl.store.h5_reader import H5Reader
+
+_KEPT = 10_000  # files that a process remembers, so that a script of many runs reads each of them once
 
 
 @dataclass(frozen=True)
@@ -75,26 +78,20 @@ def read_ledger(folder: str | Path, device: str) -> Ledger:
     Files are opened without comparing all their checksums: damage inside what is read is found and told, other damage
     is not (``labctl verify``).
     """
-    found: dict[str, Run] = {}
+    found: dict[str, _Seen] = {}
     problems, others = [], set()
     for path in _run_files(Path(folder)):
         try:
-            name = _device(path)
+            name = _device(path, _stamp(path))
             if name != device:
                 others.add(name)
                 continue
-            run = load_run(path, check=False)
-            identity = str(run.meta["run_id"])
-            if identity not in found or _events(run) > _events(found[identity]):
-                found[identity] = run
-        except RunFileError as error:
-            problems.append(error.message)
-    entries = []
-    for run in found.values():
-        try:
-            entries.append(_entry(run, _taken_over(run, found)))
-        except RunFileError as error:
-            problems.append(error.message)
+            seen = _seen(path, _stamp(path))
+            if seen.run_id not in found or seen.events > found[seen.run_id].events:
+                found[seen.run_id] = seen
+        except (RunFileError, OSError) as error:
+            problems.append(error.message if isinstance(error, RunFileError) else f"{path}: {error.strerror}")
+    entries = [seen.entry(_taken_over(seen, found)) for seen in found.values()]
     entries.sort(key=lambda entry: (entry.started, entry.run))
     return Ledger(device, Path(folder), tuple(entries), tuple(problems), tuple(sorted(others)))
 
@@ -105,7 +102,14 @@ def _run_files(folder: Path) -> list[Path]:
     return [*finished, *(path for path in sorted(folder.glob("*.h5.journal")) if path.with_suffix("") not in finished)]
 
 
-def _device(path: Path) -> str:
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does; of a journal at every call, since whether its run goes on does not show in it."""
+    status = path.stat()
+    return status.st_size, time.monotonic_ns() if path.suffix == ".journal" else status.st_mtime_ns
+
+
+@lru_cache(maxsize=_KEPT)
+def _device(path: Path, stamp: tuple[int, int]) -> str:
     """Whose run it is; of a run file, without reading more: most files of a folder are other devices'."""
     if path.suffix == ".journal":
         return str(load_run(path, check=False).meta["device"])
@@ -113,13 +117,30 @@ def _device(path: Path) -> str:
         return reader.device
 
 
-def _events(run: Run) -> int:
-    return int(run.meta["history"][-1]["events"])
+@dataclass(frozen=True)
+class _Seen:
+    """A run as its file has it: its id, how many events it has, which run it continues, and what it applied."""
+
+    run_id: str
+    events: int
+    resumed: dict[str, Any] | None
+    whole: Entry
+
+    def entry(self, since: int) -> Entry:
+        """The entry of the events from number ``since`` on."""
+        return _entry(load_run(self.whole.run, check=False), since) if since else self.whole
 
 
-def _taken_over(run: Run, found: dict[str, Run]) -> int:
+@lru_cache(maxsize=_KEPT)
+def _seen(path: Path, stamp: tuple[int, int]) -> _Seen:
+    run = load_run(path, check=False)
+    meta = run.meta
+    return _Seen(str(meta["run_id"]), int(meta["history"][-1]["events"]), meta["extra"].get("resumed"), _entry(run, 0))
+
+
+def _taken_over(seen: _Seen, found: dict[str, _Seen]) -> int:
     """How many of the run's events stand in the file of a run that it continues and that is there too."""
-    before: dict[str, Any] | None = run.meta["extra"].get("resumed")
+    before = seen.resumed
     while before is not None:
         if before["run_id"] in found:
             return int(before["events"])

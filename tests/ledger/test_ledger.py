@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from labctl import api
-from labctl.ledger import Ledger, read_ledger
+from labctl.ledger import Ledger, book, read_ledger
 from labctl.ledger.applied import smallest_resistance
-from labctl.store import Header, Recorder, load_run
+from labctl.store import Header, Recorder, Run, load_run
 from labctl.store.continuation import copy_records, origin
 
 HEAD = "protocol: 1\ntitle: t\nbench: hnno\nsteps:\n"
@@ -182,6 +182,27 @@ def test_a_damaged_column_is_told(run: Callable[..., Path], tmp_path: Path) -> N
     found = ledger(tmp_path)
     assert not found.entries
     assert "damaged" in found.problems[0]
+
+
+def test_a_file_is_read_once_until_it_changes(
+    run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(MIXED)
+    before = ledger(tmp_path)
+    opened: list[Path] = []
+
+    def counted(path: Path, **options: Any) -> Run:
+        opened.append(path)
+        return load_run(path, **options)
+
+    monkeypatch.setattr(book, "load_run", counted)
+    assert ledger(tmp_path) == before
+    assert not opened
+    shutil.copy(first, tmp_path / "kept.h5")
+    first.unlink()
+    shutil.copy(tmp_path / "kept.h5", first)  # another file of the same name
+    assert ledger(tmp_path) == before
+    assert opened == [first]
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:

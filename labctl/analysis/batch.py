@@ -19,6 +19,7 @@ Ints = NDArray[np.int8]
 Rows = NDArray[np.intp]
 
 _CHUNK = 2048  # data sets at a time: their intermediate arrays stay in the processor's cache
+UNSHARED = 2**18  #: multiplications up to which BLAS shares no product among threads; waiting for them costs more
 
 
 class Status(IntEnum):
@@ -96,8 +97,9 @@ def fit_many(
         place = np.broadcast_to(lowest, len(k))[few]
         _put(result, few, _refused(place, np.broadcast_to(n, k.shape)[few], k[few], ask))
     many = np.flatnonzero(spread)
-    for start in range(0, many.size, _CHUNK):
-        rows = many[start : start + _CHUNK]
+    chunk = max(min(_CHUNK, UNSHARED // (5 * max(k.shape[1], 1))), 1)
+    for start in range(0, many.size, chunk):
+        rows = many[start : start + chunk]
         _put(result, rows, _fit(_rows(x, rows), _rows(n, rows), k[rows], ask))
     return result
 

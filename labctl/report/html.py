@@ -134,7 +134,7 @@ def _section(original: Run, look: SecondLook | None) -> str:
         _folded("Steps of the plan", "\n".join(map(str, run.meta.get("nodes") or ()))),
         _folded("Protocol", str(run.meta["protocol"])),
         "<h2>Provenance</h2>",
-        _facts(facts),
+        _facts({name: value for name, value in facts.items() if value not in ("", [], None)}),
         _settings(run),
         _kept_looks(original),
         _folded("Bench", str(run.meta["bench"])),

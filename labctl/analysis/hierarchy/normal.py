@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from labctl.analysis.batch import UNSHARED
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 TINY = 1e-300  #: a likelihood below this counts as this
-_UNSHARED = 2**18  #: multiplications up to which BLAS does not share a product among threads
 
 
 def product(left: Floats, right: Floats) -> Floats:
@@ -18,8 +19,8 @@ def product(left: Floats, right: Floats) -> Floats:
     On cores that others use, waiting for its threads takes a hundred times as long as these small products.
     """
     found = np.empty((len(left), right.shape[1]))
-    wide = max(min(right.shape[1], _UNSHARED // (8 * len(right))), 1)
-    tall = max(_UNSHARED // (len(right) * wide), 1)
+    wide = max(min(right.shape[1], UNSHARED // (8 * len(right))), 1)
+    tall = max(UNSHARED // (len(right) * wide), 1)
     for row in range(0, len(left), tall):
         for column in range(0, right.shape[1], wide):
             piece = slice(row, row + tall), slice(column, column + wide)

@@ -1,12 +1,12 @@
 """One hierarchical fit of the counts of many curves.
 
 Each curve j of device i has its own threshold m_ij = mu + d_i + r_ij, with d_i ~ N(0, sd between devices) and
-r_ij ~ N(0, sd between repeats); its spikes are binomial with a logistic curve, whose slope is log-normal over the
-curves. Counting noise is thus neither mistaken for spread nor needs a standard error: a curve that is separated, or
-silent throughout, brings the likelihood it has. Both deviations maximise the restricted likelihood (``surface``).
-Their intervals are by ratio of that likelihood with the Bartlett factor of a sample variance, 1 + 1/(3 nu) (M. S.
-Bartlett, Proc. R. Soc. A 160, 268, 1937); the mean's is Student's. Both with the number of devices, or of repeats
-on devices, less one each, as degrees of freedom nu.
+r_ij ~ N(0, sd between repeats); its spikes are binomial with a logistic curve, whose slope is the device's own and
+log-normal over devices. Counting noise is thus neither mistaken for spread nor needs a standard error: a curve that is
+separated, or silent throughout, brings the likelihood it has. Both deviations maximise the restricted likelihood
+(``surface``). Their intervals are by ratio of that likelihood with the Bartlett factor of a sample variance,
+1 + 1/(3 nu) (M. S. Bartlett, Proc. R. Soc. A 160, 268, 1937); the mean's is Student's. Both with the number of devices,
+or of repeats on devices, less one each, as degrees of freedom nu.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def fit_hierarchy(curves: Sequence[Counts], level: float = 0.5, confidence: floa
     names = np.array([curve.device for curve in ordered])
     starts = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]]))
     several, repeated = starts.size > 1, starts.size < names.size
-    likelihoods, grid, slopes = survey(ordered, level)
-    search = Search(grid, likelihoods.of_places(grid.places, slopes), starts)
+    likelihoods, grid, slopes = survey(ordered, level, starts)
+    search = Search(grid, *likelihoods.by_slope(grid.places, slopes), starts)
     axes, height = likely_deviations(search, grid.scatter, (several, repeated))
     freedom = starts.size - 1, names.size - starts.size
     found = [
@@ -62,7 +62,7 @@ def fit_hierarchy(curves: Sequence[Counts], level: float = 0.5, confidence: floa
     deviations = float(axes[0][best[0]]), float(axes[1][best[1]])
     mean, error = search.mean(*deviations)
     shifted = [replace(slopes, centre=slopes.centre + side * slopes.error) for side in (-1, 1)]
-    around = [Search(grid, likelihoods.of_places(grid.places, other), starts).mean(*deviations)[0] for other in shifted]
+    around = [Search(grid, *likelihoods.by_slope(grid.places, other), starts).mean(*deviations)[0] for other in shifted]
     error = math.hypot(error, (around[1] - around[0]) / 2)  # and that of the slopes, which all curves share
     half = error * float(student_quantile(0.5 + confidence / 2, freedom[0] if several else freedom[1]))
     return Hierarchy(

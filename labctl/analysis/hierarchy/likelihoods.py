@@ -1,8 +1,9 @@
-"""Likelihood of each curve's threshold, its slope averaged out over the slopes that all curves have in common.
+"""Likelihood of each curve's threshold at the slopes that its device may have.
 
-The logarithms of the slopes are taken as normal, with a mean and a deviation that the curves tell together. What one
-curve says of its slope is too little for that: averaged over all conceivable slopes, thresholds of many curves lean
-to one side by as much as their mean is uncertain (docs, validation).
+The logarithms of the devices' slopes are taken as normal, with a mean and a deviation that all curves tell together.
+What one curve says of its slope is too little for that: averaged over all conceivable slopes, thresholds of many curves
+lean to one side by as much as their mean is uncertain. And a slope of its own for each curve of a device would let the
+device's slope pass for a difference between devices (docs, validation).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from labctl.analysis.hierarchy.counts import Counts
 from labctl.analysis.hierarchy.normal import TINY, kernels, product, tops
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 _AT_A_TIME = 256  #: curves, so that thousands need no more memory
 _FIRST = 61  #: places of the first, wide grid of thresholds
@@ -26,6 +28,7 @@ _PER_ERROR = 3  #: places per standard error of a curve's threshold
 _OUTSIDE = 16  #: places on either side of it, for large spreads
 _SLOPES = 32
 _SLOPE_SPREAD = 0.5  #: largest relative deviation of slopes
+_REACH, _APART = 2.5, 1.2  #: slopes that are averaged over, in deviations: how far, and how far apart at most
 _FINEST = 0.06  #: step in the logarithm of the slope: below what one curve can tell
 
 
@@ -64,16 +67,16 @@ class CurveLikelihoods:
             of_places[rows], of_slopes[rows] = likelihood.sum(axis=2), likelihood.sum(axis=1)
         return _scaled(of_places), _scaled(of_slopes)
 
-    def of_places(self, places: Floats, slopes: Slopes) -> Floats:
-        """Each curve's likelihood of the places (curves, places), averaged over the slopes; maxima 1."""
-        count = max(math.ceil(7 * slopes.deviation / _FINEST), 13) if slopes.deviation else 1
-        nodes = np.linspace(-3.5, 3.5, count) if count > 1 else np.zeros(1)
-        sizes = np.exp(slopes.centre + slopes.deviation * nodes)
-        weights = np.exp(-0.5 * nodes**2)
-        found = np.empty((len(self._curves), places.size))
+    def by_slope(self, places: Floats, slopes: Slopes) -> tuple[Floats, Floats]:
+        """Likelihoods of the places at some slopes (slopes, curves, places), each curve's maximum 1, and the chances
+        of these slopes."""
+        count = math.ceil(2 * _REACH * max(slopes.deviation / _FINEST, 1 / _APART)) if slopes.deviation else 1
+        nodes = np.linspace(-_REACH, _REACH, count) if count > 1 else np.zeros(1)
+        sizes, chances = np.exp(slopes.centre + slopes.deviation * nodes), np.exp(-0.5 * nodes**2)
+        found = np.empty((count, len(self._curves), places.size))
         for rows, likelihood in self._blocks(places, sizes):
-            found[rows] = likelihood @ weights
-        return _scaled(found)
+            found[:, rows] = likelihood.transpose(2, 0, 1)
+        return found / np.maximum(found.max(axis=(0, 2), keepdims=True), TINY), chances / chances.sum()
 
     def _blocks(self, places: Floats, slopes: Floats) -> Iterator[tuple[list[int], Floats]]:
         """(curves, their likelihoods (curves, places, slopes)), those with one set of voltages together."""
@@ -98,20 +101,26 @@ def _scaled(likelihoods: Floats) -> Floats:
     return np.asarray(likelihoods / np.maximum(likelihoods.max(axis=1, keepdims=True), TINY))
 
 
-def common_slopes(likelihoods: CurveLikelihoods, grid: Grid, slopes: Floats) -> Slopes:
-    """Mean and deviation of the slopes by restricted likelihood, from ``slopes``, evenly apart in their logarithm."""
+def common_slopes(likelihoods: CurveLikelihoods, grid: Grid, slopes: Floats, starts: Ints) -> Slopes:
+    """Mean and deviation of the devices' slopes by restricted likelihood, from ``slopes``, evenly apart in their
+    logarithm. ``starts``: the first curve of each device."""
     logs = np.log(slopes)
     step = float(logs[1] - logs[0])
     deviations = _SLOPE_SPREAD * np.linspace(0, 1, 21) ** 2
     _, of_slopes = likelihoods.over(grid.places[grid.inside], slopes)
-    blurred = np.einsum("cs,dms->dcm", of_slopes, kernels(logs, deviations))
+    told = np.add.reduceat(np.log(np.maximum(of_slopes, TINY)), starts, axis=0)
+    of_devices = np.exp(told - told.max(axis=1, keepdims=True))
+    blurred = np.einsum("cs,dms->dcm", of_devices, kernels(logs, deviations))
     top, curvature, place = tops(np.log(np.maximum(blurred, TINY)).sum(axis=1), slice(None), step)
     best = int(np.argmax(top - 0.5 * np.log(curvature)))
     return Slopes(float(logs[0] + step * place[best]), float(curvature[best] ** -0.5), float(deviations[best]))
 
 
-def survey(curves: Sequence[Counts], level: float) -> tuple[CurveLikelihoods, Grid, Slopes]:
-    """Likelihoods of the curves, a grid around all thresholds that are likely, and the slopes."""
+def survey(curves: Sequence[Counts], level: float, starts: Ints) -> tuple[CurveLikelihoods, Grid, Slopes]:
+    """Likelihoods of the curves, a grid around all thresholds that are likely, and the slopes.
+
+    Curves are ordered by device; ``starts``: the first curve of each.
+    """
     likelihoods = CurveLikelihoods(curves, level)
     low, high = min(min(c.at) for c in curves), max(max(c.at) for c in curves)
     span = high - low
@@ -132,7 +141,7 @@ def survey(curves: Sequence[Counts], level: float) -> tuple[CurveLikelihoods, Gr
         step,
         scatter,
     )
-    return likelihoods, grid, common_slopes(likelihoods, grid, slopes)
+    return likelihoods, grid, common_slopes(likelihoods, grid, slopes, starts)
 
 
 def _narrowed(places: Floats, likelihoods: Floats) -> Floats:

@@ -2,8 +2,8 @@
 58, 545 (1971), by Laplace's formula over the mean.
 
 A threshold's likelihood, blurred by the spread between repeats, is that of its device's own threshold; those of all
-repeats multiply, and blurred by the spread between devices they are the likelihood of the mean. All spreads of a grid
-are blurred at once.
+repeats multiply at each slope that the device may have, and blurred by the spread between devices they are the
+likelihood of the mean. All spreads of a grid are blurred at once.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from labctl.analysis.hierarchy.normal import TINY, kernels, product, tops
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_COARSE, _CLOSE = 11, 21  #: grid of each deviation while it closes in, and at last
+_COARSE, _CLOSE = 9, 19  #: grid of each deviation while it closes in, and at last
 _FINE = 401  #: points on which the interpolated likelihood is searched
 _DEPTH = 12.0  #: log likelihood below the top that is followed
 _LARGEST = 20.0  #: largest deviation that is tried, in deviations of the curves' own estimates
 
 
 class Search:
-    """``likelihoods`` (curves, places) of curves ordered by device; ``starts``: the first curve of each device."""
+    """``likelihoods`` (slopes, curves, places) of curves ordered by device, the ``chances`` of these slopes, and where
+    in the curves each device ``starts``."""
 
-    def __init__(self, grid: Grid, likelihoods: Floats, starts: Ints) -> None:
-        self._grid, self._likelihoods, self._starts = grid, likelihoods, starts
+    def __init__(self, grid: Grid, likelihoods: Floats, chances: Floats, starts: Ints) -> None:
+        if starts.size == likelihoods.shape[1]:  # a curve for each device: its slope can be averaged out beforehand
+            likelihoods, chances = np.einsum("scp,s->cp", likelihoods, chances)[None], np.ones(1)
+        self._grid, self._likelihoods, self._chances, self._starts = grid, likelihoods, chances, starts
 
     def surface(self, between_devices: Floats, between_repeats: Floats) -> Floats:
         """Restricted log likelihood, shape (between_devices, between_repeats)."""
@@ -50,9 +53,14 @@ class Search:
         return first + self._grid.step * (float(place[0]) - inside), float(curvature[0]) ** -0.5
 
     def _devices(self, repeats: Floats) -> Floats:
-        """Log likelihood of each device's own threshold, shape (devices, places)."""
-        blurred = np.log(np.maximum(product(self._likelihoods, repeats.T), TINY))
-        return np.asarray(np.add.reduceat(blurred, self._starts, axis=0))
+        """Log likelihood of each device's own threshold, its slope averaged out, shape (devices, places)."""
+        shape = self._likelihoods.shape
+        blurred = product(self._likelihoods.reshape(-1, shape[2]), repeats.T).reshape(shape)
+        at_slopes = np.add.reduceat(np.log(np.maximum(blurred, TINY)), self._starts, axis=1)
+        if self._chances.size == 1:
+            return np.asarray(at_slopes[0])
+        highest = at_slopes.max(axis=0)
+        return np.asarray(np.log(np.einsum("sdp,s->dp", np.exp(at_slopes - highest), self._chances)) + highest)
 
     def _means(self, devices: Floats, to_means: Floats) -> tuple[Floats, Floats, Floats]:
         """``tops`` of the log likelihood of the mean, for each kernel."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from labctl.cli.options import JsonOption
 from labctl.cli.saying import fail, say_json
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def analyze(
         str | None,
         typer.Option("--scheduler", metavar="tcp://...", help="address of a Dask scheduler that does the work"),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="print exactly one JSON object on stdout")] = False,
+    json_: JsonOption = False,
 ) -> None:
     """What the protocols' 'analyze' asks for, with intervals: of one run or of thousands."""
     from labctl.analysis.second_look import load_look
@@ -176,12 +177,13 @@ def report(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="path of the page")] = None,
     spike_below: SpikeOption = None,
     exclude: ExcludeOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """One self-contained HTML page; the last line is its path."""
     from labctl.analysis.second_look import load_look
     from labctl.report.html import write_report
 
-    print(write_report(runs, out, load_look(spike_below, exclude)))
+    _say_path(write_report(runs, out, load_look(spike_below, exclude)), json_)
 
 
 def export_model(
@@ -189,8 +191,16 @@ def export_model(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="path of the JSON file")] = Path(
         "model.json"
     ),
+    json_: JsonOption = False,
 ) -> None:
-    """Activation curves per state, state update, resistances and energies as one JSON file for simulations."""
+    """Measured neurons and transistors as one JSON file for simulations: activations, state update, plasticity."""
     from labctl.analysis.model_export import export_model as write_model
 
-    print(write_model(runs, out))
+    _say_path(write_model(runs, out), json_)
+
+
+def _say_path(path: Path, json_: bool) -> None:
+    if json_:
+        say_json({"path": str(path)})
+    else:
+        print(path)

@@ -63,7 +63,8 @@ def test_analysis_report_and_model(
     assert labctl("export-model", path, "--out", model) == 2
     assert "none of the runs measured" in capsys.readouterr().err
     assert not model.exists()
-    assert labctl("export-model", path, good, "--out", model) == 0
+    assert labctl("export-model", path, good, "--out", model, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"path": str(model)}
     (curve,) = load_model(model).activations
     assert curve.data["N"] == 15
 

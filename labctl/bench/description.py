@@ -111,6 +111,16 @@ class Wiring(_Model):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _rsus_are_where_their_smus_are(self) -> Wiring:
+        laid = {c.source: c.terminal for c in self.connections}
+        for c in self.connections:
+            if c.rsu is not None and laid.get(c.rsu, c.terminal) != c.terminal:
+                raise ValueError(
+                    f"connection {c.source} -> {c.terminal} passes the RSU of {c.rsu}, which lies on {laid[c.rsu]!r}"
+                )
+        return self
+
     def on(self, terminal: str) -> tuple[Connection, ...]:
         """Connections of one terminal."""
         return tuple(c for c in self.connections if c.terminal == terminal)

@@ -35,6 +35,9 @@ class Abilities:
             share = able.get("edges", {}).get("max_of_width", 1.0)
             at_most(op, "edge", op.source, f"edge within {share:.0%} of the pulse width", share * shortest, op.edge)
             at_least(op, "edge", op.source, "shortest edge", able.get("edges", {}).get("min", 0.0), op.edge)
+        name, smallest = "smallest amplitude", able.get("min_amplitude", 0.0)
+        for level in (part.level for part in op.parts if not part.level.name and not op.base.name):
+            at_least(op, "amplitude", op.source, name, smallest, abs(level.constant - op.base.constant))
         count = op.count.bounds(ranges)[1]
         most = self._able(op.source, "burst").get("max_count", inf)
         at_most(op, "pulses", op.source, "cycles of one burst; repeat a shorter one", most, count)
@@ -81,13 +84,12 @@ class Abilities:
         if not self._sources.named(station.source).can("sweep"):
             self.window(op, station.source, ends)
             return
-        volts = max(map(abs, ends))
         nplc = op.nplc if isinstance(op, o.Sweep | o.ReadCurrent) else None
         if isinstance(op, o.Sweep):
-            self.meter(op, station.source, "sweep", station.compliance, volts, nplc, len(op.levels))
+            self.meter(op, station.source, "sweep", station.compliance, ends, nplc, len(op.levels))
         else:
             points = op.samples if isinstance(op, o.ReadCurrent) else None
-            self.meter(op, station.source, "sample", station.compliance, volts, nplc, points)
+            self.meter(op, station.source, "sample", station.compliance, ends, nplc, points)
 
     def _range(self, op: o.Op, station: o.Station) -> None:
         """A fixed current range that the meter has."""
@@ -109,13 +111,13 @@ class Abilities:
         source: str,
         ability: str,
         compliance: float,
-        volts: float,
+        ends: tuple[float, float],
         nplc: float | None = None,
         points: int | None = None,
     ) -> None:
         """Level, compliance, integration time and number of points of an SMU."""
-        able = self._able(source, ability)
-        self.window(op, source, (-volts, volts))
+        able, volts = self._able(source, ability), max(map(abs, ends))
+        self.window(op, source, ends)
         most = min(
             [
                 able.get("max_current", inf),
@@ -137,7 +139,9 @@ class Abilities:
     def window(self, op: o.Op, source: str, ends: tuple[float, float]) -> None:
         """Levels inside what the source can give at all."""
         ability = "sweep" if self._sources.named(source).can("sweep") else "pulse"
-        low, high = self._able(source, ability)["window"]
+        able = self._able(source, ability)
+        through_rsu = self._sources.named(source).connection.rsu is not None
+        low, high = able.get("rsu_window", able["window"]) if through_rsu else able["window"]
         if ends[0] < low:
             self._findings.violate(op, "voltage", source, "lowest open-circuit voltage", abs(low), ends[0])
         if ends[1] > high:

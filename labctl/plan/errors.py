@@ -77,6 +77,7 @@ _UNITS = {
     "compliance": "A",
     "nplc": "",
     "range": "A",
+    "amplitude": "V",
     "window": "s",
     "points": "",
 }
@@ -96,4 +97,4 @@ def _said(number: float, quantity: str) -> str:
     return units.text(float(f"{number:.6g}"), _UNITS.get(quantity, ""))
 
 
-_MINIMA = {"width", "edge", "period", "compliance", "nplc"}
+_MINIMA = {"width", "edge", "period", "amplitude", "compliance", "nplc"}

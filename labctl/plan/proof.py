@@ -168,7 +168,7 @@ class Prover:
         low, high = {"both": (-window, window), "positive": (0.0, window), "negative": (-window, 0.0)}[op.side]
         self._pitfalls.read(op, window)
         self._level(op, op.terminal, op.source, (low, high), op.meter.compliance)
-        self._abilities.meter(op, op.source, "sweep", op.meter.compliance, window, op.meter.nplc, op.length)
+        self._abilities.meter(op, op.source, "sweep", op.meter.compliance, (low, high), op.meter.nplc, op.length)
         self._steady(op, op.terminal, op.meter.compliance, [(window, passes.total * self._seconds(op, ranges))])
 
     def _measured(self, op: o.ReadCurrent | o.Record | o.Sweep, ranges: o.Ranges, passes: Passes) -> None:
@@ -196,7 +196,7 @@ class Prover:
         worst = max(abs(low), abs(high))
         self._pitfalls.bias(op, ranges)
         self._level(op, op.terminal, op.source, (min(low, 0.0), max(high, 0.0)), op.compliance)
-        self._abilities.meter(op, op.source, "bias", op.compliance, worst)
+        self._abilities.meter(op, op.source, "bias", op.compliance, (low, high))
         if worst > STEP and op.ramp is None:
             name = "a step; give 'ramp', such as 100 V/s"
             self._findings.violate(op, "voltage", "device", name, STEP, max(low, high, key=abs))

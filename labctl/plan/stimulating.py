@@ -76,6 +76,8 @@ class Stimulating:
         ops = self._routes.connect(source, node)
         grounded = []
         for terminal in step.grounded or ():
+            if terminal == step.at:
+                raise PlanError(f"{terminal!r} is biased: it cannot be grounded", str(step.where), "leave it out")
             if self._sources.is_common(terminal):
                 continue
             other = self._sources.find(terminal, "bias", where=str(step.where), prefer=self._routes.now.get(terminal))

@@ -105,6 +105,7 @@ def test_a_rival_that_is_not_quieted_is_refused() -> None:
             "period",
             "afg.1",
         ),
+        ("  - pulse: {at: pd, level: 1 mV, width: 1 us}\n", "amplitude", "afg.1"),
         ("  - read: {resistance: pd, compliance: 2 A}\n", "compliance", "smu.a"),
         ("  - read: {resistance: pd, compliance: 50 pA}\n", "compliance", "smu.a"),
         ("  - read: {resistance: pd, nplc: 50}\n", "nplc", "smu.a"),
@@ -133,6 +134,13 @@ RECORD = (
 def test_a_record_is_what_a_fast_unit_can_take(old: str, new: str, quantity: str) -> None:
     assert quantities(plan(RECORD, "aab")) == []
     assert quantity in [found for found, _ in quantities(plan(RECORD.replace(old, new), "aab"))]
+
+
+def test_an_rsu_passes_what_its_maker_says_whatever_the_bench_file_says() -> None:
+    steps = "  - read: {current: gate, bias: {gate: 30 V, drain: 0 V}, range: 1 uA, compliance: 1 uA}\n"
+    manual = "    - {from: b1500.5, to: gate, isolation: direct, manual: true, capacitance: 300 pF}\n"
+    generous = edited("aab", ("limit: 25 V", "limit: 50 V"), (manual, ""))
+    assert quantities(plan(steps, generous)) == [("voltage", "b1500.3")]
 
 
 def test_the_envelope_of_an_smu_is_held() -> None:

@@ -220,6 +220,12 @@ def test_limits_that_cannot_be_proved_are_errors_of_the_bench_file(edit: tuple[s
         parse_bench(text.replace(*edit), "b.yaml")
 
 
+def test_an_rsu_lies_where_its_smu_does() -> None:
+    text = find_bench("aab").read_text(encoding="utf-8").replace("wgfmu.101, to: gate", "wgfmu.101, to: drain")
+    with pytest.raises(BenchFileError, match=re.escape("b1500.3 -> gate passes the RSU of wgfmu.101, which lies on")):
+        parse_bench(text, "b.yaml")
+
+
 @pytest.mark.parametrize("name", [name for name in shipped() if "/parts/" not in name])
 def test_shipped_protocols_pass_on_their_benches(name: str) -> None:
     from labctl.api import prepare

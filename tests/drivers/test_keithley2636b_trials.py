@@ -74,6 +74,14 @@ def answer(ended: int, errors: int, trials: int) -> bytes:
     return block(ended, errors, len(rows), len(marks), 1.5) + block(*np.ravel(rows)) + block(*marks)
 
 
+@pytest.mark.parametrize("stem", ["sweep", "trials"])
+def test_scripts_keep_to_lua_5_0(stem: str) -> None:
+    """No length operator, no modulo operator, no function that came later (reference keithley2636b sec. 2)."""
+    source = (files("drivers") / "tsp" / f"{stem}.lua").read_text(encoding="utf-8")
+    code = "\n".join(line.partition("--")[0] for line in source.splitlines())
+    assert not re.search(r"[#%]|gmatch|string\.match|select\(|\.\.\.", code)
+
+
 def test_a_program_is_sent_once_and_run_by_one_line(smu_on_wire: Connect) -> None:
     """What is built stays in the instrument: a second block is one line and its answer, one round trip."""
     pairs = [CONFIGURE, *LOADED, *((line, None) for line in BUILD)]

@@ -106,9 +106,11 @@ def prepare(
 def _earlier(
     bench: BenchDescription, device: str, runs: str | Path | None, simulated: bool
 ) -> tuple[Ledger | None, Dose | None]:
-    """Ledger and dose of the device's earlier runs, if its limits count them."""
+    """Ledger and dose of the device's earlier runs, if its limits count them and it lasts from run to run."""
     if runs is None or not bench.device.limits.lasting or not Path(runs).is_dir():
         return None, None
+    if simulated and bench.simulation.state is None:
+        return None, None  # a new device in every run
     from labctl.ledger import read_ledger
 
     ledger = read_ledger(runs, device or bench.device.id)

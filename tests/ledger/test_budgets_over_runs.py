@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,11 @@ LIMITS = {
 }
 
 
+def kept_bench(folder: Path, **changes: Any) -> Path:
+    """A bench whose simulated device lasts from run to run, so that its budgets do."""
+    return bench_file(folder, simulation={"state": str(folder / "device.json")}, **changes)
+
+
 @pytest.fixture
 def protocol(tmp_path: Path) -> Path:
     path = tmp_path / "p.yaml"
@@ -40,7 +46,7 @@ def protocol(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("budget", LIMITS)
 def test_a_second_run_is_refused(tmp_path: Path, protocol: Path, budget: str) -> None:
-    bench = bench_file(tmp_path, device={"limits": LIMITS[budget]})
+    bench = kept_bench(tmp_path, device={"limits": LIMITS[budget]})
     api.run(protocol, bench, out=tmp_path / "runs")
     with pytest.raises(RefusedByLimits, match="of it in earlier runs") as refusal:
         api.run(protocol, bench, out=tmp_path / "runs")
@@ -54,7 +60,7 @@ def test_erases_are_counted_over_the_devices_life(tmp_path: Path) -> None:
     """12 per run by the shipped bench; 8 ever by this one: 5 and 5 are too many."""
     (tmp_path / "p.yaml").write_text(HEAD + ERASE, encoding="utf-8")
     exceptions = {"erase": {"voltage": "6.5 V", "pulses": 12, "ever": 8}}
-    bench = bench_file(tmp_path, device={"limits": {"exceptions": exceptions}})
+    bench = kept_bench(tmp_path, device={"limits": {"exceptions": exceptions}})
     api.run(tmp_path / "p.yaml", bench, out=tmp_path / "runs", allow=("erase",))
     with pytest.raises(RefusedByLimits, match=r"exception 'erase' in all runs, 5 of it in earlier runs"):
         api.run(tmp_path / "p.yaml", bench, out=tmp_path / "runs", allow=("erase",))
@@ -66,7 +72,7 @@ def test_an_interrupted_run_counts(tmp_path: Path, protocol: Path) -> None:
         if len(seen) == 16:
             raise KeyboardInterrupt
 
-    bench = bench_file(tmp_path, device={"limits": {"pulses": 25}})
+    bench = kept_bench(tmp_path, device={"limits": {"pulses": 25}})
     outcome = api.run(protocol, bench, out=tmp_path / "runs", progress=interrupt)
     assert outcome.exit_code == 130
     planned = api.prepare(protocol, bench, runs=tmp_path / "runs").plan
@@ -76,7 +82,7 @@ def test_an_interrupted_run_counts(tmp_path: Path, protocol: Path) -> None:
 
 def test_the_plan_is_the_same_whatever_was_run_before(tmp_path: Path, protocol: Path) -> None:
     """Its hash is of protocol and bench: a run can be repeated, and compared, in any folder."""
-    bench = bench_file(tmp_path, device={"limits": {"pulses": 60}})
+    bench = kept_bench(tmp_path, device={"limits": {"pulses": 60}})
     before = api.prepare(protocol, bench, runs=tmp_path / "runs")
     api.run(protocol, bench, out=tmp_path / "runs")
     after = api.prepare(protocol, bench, runs=tmp_path / "runs")
@@ -86,21 +92,28 @@ def test_the_plan_is_the_same_whatever_was_run_before(tmp_path: Path, protocol: 
 
 
 def test_simulated_runs_count_for_simulated_runs_only(tmp_path: Path, protocol: Path) -> None:
-    bench = bench_file(tmp_path, device={"limits": {"pulses": 30}}, visa="@ivi")
+    bench = kept_bench(tmp_path, device={"limits": {"pulses": 30}}, visa="@ivi")
     api.run(protocol, bench, out=tmp_path / "runs", simulate=True)
     assert api.prepare(protocol, bench, runs=tmp_path / "runs", simulate=True).plan.violations
     assert not api.prepare(protocol, bench, runs=tmp_path / "runs").plan.violations
 
 
+def test_a_device_that_is_new_in_every_run_has_no_yesterday(tmp_path: Path, protocol: Path) -> None:
+    bench = bench_file(tmp_path, device={"limits": {"pulses": 30}})
+    for _ in range(2):
+        api.run(protocol, bench, out=tmp_path / "runs")
+    assert api.prepare(protocol, bench, runs=tmp_path / "runs").ledger is None
+
+
 def test_without_budgets_no_run_is_looked_at(tmp_path: Path, protocol: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "bad.h5").write_bytes(b"")
-    bench = bench_file(tmp_path, device={"limits": {"charge": None, "dwell": [], "pulses": []}})
+    bench = kept_bench(tmp_path, device={"limits": {"charge": None, "dwell": [], "pulses": []}})
     assert api.prepare(protocol, bench, runs=tmp_path / "runs").ledger is None
 
 
 def test_from_the_command_line(tmp_path: Path, protocol: Path) -> None:
-    bench = bench_file(tmp_path, device={"limits": {"pulses": 30}})
+    bench = kept_bench(tmp_path, device={"limits": {"pulses": 30}})
     api.save_plan(api.prepare(protocol, bench), tmp_path / "PLAN.json")
     api.run(protocol, bench, out=tmp_path / "runs")
     (tmp_path / "runs" / "bad.h5").write_bytes(b"")

@@ -120,7 +120,7 @@ def csv(folder: Path, n: int) -> float:
 
 
 def ways(folder: Path) -> None:
-    print(f"\n{'one event on disk (kill -9 safe where flushed)':58}{'us/event':>9}")
+    print(f"\n{'one event on disk (kill -9 safe where flushed)':58}{'us/event':>9}{'us of CPU':>12}")
     table: list[tuple[str, Callable[[Path, int], float], int]] = [
         ("journal, one os.write (labctl)", journal, 50_000),
         ("journal, with a trace of 4 x 21 points", journal_traces, 20_000),
@@ -132,7 +132,10 @@ def ways(folder: Path) -> None:
         ("CSV line, formatted before, flush per row", csv, 50_000),
     ]
     for name, way, n in table:
-        print(f"{name:58}{way(folder, n) / n * 1e6:9.1f}")
+        cpu = time.process_time()
+        wall = way(folder, n)
+        cpu = time.process_time() - cpu
+        print(f"{name:58}{wall / n * 1e6:9.1f}{cpu / n * 1e6:12.1f}", flush=True)
 
 
 def idle_cpu(work: Callable[[], object]) -> float:

@@ -126,7 +126,7 @@ def resume(path: str | Path, bench: str | Path | None = None, on_resume: str | N
 
 
 def _check(run: Run) -> None:
-    from labctl.store.continuation import was_interrupted
+    from labctl.store.continuation import has_begun, was_interrupted
 
     meta = run.meta
     if meta["running"]:
@@ -135,6 +135,12 @@ def _check(run: Run) -> None:
         raise ResumeError(
             f"{run.path}: this run was not interrupted: {': '.join(filter(None, (meta['status'], meta['reason'])))}",
             "run the protocol again: labctl run",
+        )
+    if not has_begun(run):
+        first = meta["extra"]["resumed"]["from"]
+        raise ResumeError(
+            f"{run.path}: cut off before it held all of {first}, which it continues; nothing was sent",
+            f"remove it and resume {first}",
         )
     if "protocol_file" not in meta["extra"]:
         raise ResumeError(

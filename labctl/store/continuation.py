@@ -42,13 +42,23 @@ def pending(run: Run) -> Pending | None:
     if not len(run.intents):
         return None
     last = run.intents.iloc[-1]
-    stored = max((int(table["event"].iloc[-1]) + 1 for table in run.tables.values() if len(table)), default=0)
-    if stored >= last["event"] + last["rows"]:
+    if _stored(run) >= last["event"] + last["rows"]:
         return None
     after = run.wire.iloc[int(last["wire"]) + 1 :]
     left = ((after["instrument"] == c.BROKEN_OFF[0]) & (after["direction"] == c.BROKEN_OFF[1])).to_numpy()
     sent = int(np.argmax(left)) if left.any() else len(after)
     return Pending(int(last["event"]), float(last["time"]), int(last["step"]), str(last["what"]), sent)
+
+
+def _stored(run: Run) -> int:
+    """Events of a run."""
+    return max((int(table["event"].iloc[-1]) + 1 for table in run.tables.values() if len(table)), default=0)
+
+
+def has_begun(run: Run) -> bool:
+    """False for a run that was cut off before it held all of the one that it continues: it has sent nothing yet."""
+    first = run.meta["extra"].get("resumed")
+    return first is None or (_stored(run) >= first["events"] and len(run.wire) >= first["messages"])
 
 
 def origin(run: Run) -> dict[str, Any]:

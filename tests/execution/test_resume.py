@@ -268,6 +268,29 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path, bench: Path, protocol: 
         resume(first.path, narrower)
 
 
+def test_a_run_that_was_cut_off_while_it_was_copied_is_not_taken_for_the_run(
+    tmp_path: Path, bench: Path, protocol: Path, cut: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cut(6, protocol, bench)
+    kept: list[bytes] = []
+
+    def copy(recorder: Recorder, content: Any, reason: str) -> None:
+        whole_copy(recorder, content, reason)
+        kept.append(recorder.journal.read_bytes())
+        raise KeyboardInterrupt
+
+    whole_copy = Recorder.copy
+    monkeypatch.setattr(Recorder, "copy", copy)
+    with pytest.raises(KeyboardInterrupt):
+        resume(first.path)
+    monkeypatch.setattr(Recorder, "copy", whole_copy)
+    part = tmp_path / "part.h5.journal"
+    part.write_bytes(kept[0][:-500])
+    with pytest.raises(ResumeError, match=f"cut off before it held all of {first.path.name}") as error:
+        resume(part)
+    assert error.value.hint == f"remove it and resume {first.path.name}"
+
+
 def test_what_it_continues_is_told(bench: Path, protocol: Path, cut: Callable[..., Run]) -> None:
     first = cut(6, protocol, bench)
     (told,) = run_facts(load_run(resume(first.path).path))["continues"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import sys
 import uuid
 from collections.abc import Mapping
 from itertools import islice
@@ -21,7 +20,8 @@ from labctl.store.files import journal_of
 from labctl.store.fitting import fill, misfit
 from labctl.store.header import Header, canonical, now, storable
 from labctl.store.journal import JournalWriter, Tag, pack_block, record
-from labctl.store.tables import Column, RowLayout, check_name, row_layouts
+from labctl.store.tables import Column, RowLayout, row_layouts
+from labctl.store.vocabulary import Vocabulary
 
 BLOCK_PIECES = 2048  # pieces (rows, traces, messages) after which a block of the chain is closed,
 BLOCK_BYTES = 1 << 20  # or bytes, whichever comes first
@@ -49,10 +49,7 @@ class Recorder:
         self._layouts = {layout.kind: layout for layout in identity.layouts}
         self._sync_interval = sync_interval
         self._events = self._wires = self._traces = 0
-        self._strings = [""]
-        self._codes = {"": 0}
-        self._trace_layouts: list[c.TraceLayout] = []
-        self._trace_codes: dict[Any, int] = {}
+        self._words = Vocabulary()
         self._history = [c.Status(identity.header["started"], "running", 0)]
         # The open block of the chain: link before it, counts at its start, its pieces by stream, their bytes.
         self._link = c.first_link(identity)
@@ -61,7 +58,6 @@ class Recorder:
         self._bytes = 0
         self._held: list[_Message] = []  # messages that are not in the journal yet
         self._announced = False  # an intent came last: the next message tells that it was begun
-        self._definitions: list[bytes] = []  # records that the next one needs before it
         first = record(Tag.IDENTITY, identity.canonical) + record(Tag.STATUS, canonical(self._history[0].as_dict()))
         self._writer = JournalWriter(self.journal, first)
         self._dirty = False
@@ -114,10 +110,10 @@ class Recorder:
         get = row.get
         values = [get(name, default) for name, default in layout.defaults]
         for i in layout.text:
-            values[i] = self._code(values[i])
+            values[i] = self._words.code(values[i])
         for i, enum in layout.enums:
             values[i] = enum.get(values[i], values[i])
-        points = b"" if trace is None else self._trace(kind, trace)
+        points = b"" if trace is None else self._words.trace(kind, trace)
         event = self._events
         try:
             packed = layout.struct.pack(event, self._wires, self._traces if points else -1, *values)
@@ -147,7 +143,8 @@ class Recorder:
         self._begin()
         first = self._events
         given = {
-            name: self._encoded(layout.columns[name], columns.get(name, default)) for name, default in layout.defaults
+            name: self._words.encoded(layout.columns[name], columns.get(name, default))
+            for name, default in layout.defaults
         }
         parts = []
         rows = np.empty(min(n, ROWS_PER_RECORD), layout.dtype)  # small enough for the processor's cache
@@ -205,7 +202,7 @@ class Recorder:
         """Records of messages; what they change here counts when the operation is committed."""
         records = []
         for t, instrument, direction, data in messages:
-            message = c.WIRE.pack(self._wires, t, self._code(instrument), self._code(direction)) + data
+            message = c.WIRE.pack(self._wires, t, self._words.code(instrument), self._words.code(direction)) + data
             self._wires += 1
             self._keep(_WIRE, message)
             records.append(record(Tag.WIRE, message))
@@ -256,10 +253,10 @@ class Recorder:
             raise ValueError("the tables of the other run are not the same")
         self._begin()
         for text in content.strings:
-            self._code(text)
+            self._words.code(text)
         for layout in content.trace_layouts:
             names, dtypes = zip(*layout.channels, strict=True)
-            self._define_trace(layout, (layout.kind, *names, *dtypes))
+            self._words.define_trace(layout, (layout.kind, *names, *dtypes))
         self._write()
         self._commit()
         pieces = c.in_order(content)
@@ -303,64 +300,6 @@ class Recorder:
             raise ValueError(f"table {kind} has no column {unknown} that a row could give")
         return layout
 
-    def _code(self, text: Any) -> int:
-        """Number of a text in the run's table of strings; a new one is defined ahead of the record that uses it."""
-        code = self._codes.get(text)
-        if code is not None:
-            return code
-        if not isinstance(text, str):
-            raise TypeError(f"text is needed, not {text!r}")
-        if "\0" in text:
-            raise ValueError(f"HDF5 cannot hold text with a NUL: {text!r}")
-        encoded = text.encode()
-        code = len(self._strings)
-        self._definitions.append(record(Tag.STRING, code.to_bytes(4, "little") + encoded))
-        self._strings.append(text)
-        self._codes[text] = code
-        return code
-
-    def _trace(self, kind: str, trace: Mapping[str, npt.ArrayLike]) -> bytes:
-        """A trace's bytes; a new combination of channels is defined ahead."""
-        arrays = [np.asarray(a) for a in trace.values()]
-        code = self._trace_codes.get((kind, *trace, *(a.dtype.str for a in arrays)))
-        if code is None:
-            code = self._new_trace(kind, trace, arrays)
-        n = len(arrays[0]) if arrays[0].ndim == 1 else -1
-        for array in arrays:
-            if array.shape != (n,):
-                shapes = [a.shape for a in arrays]
-                raise ValueError(f"{kind}: a trace's arrays are one-dimensional and equally long; not {shapes}")
-        if sys.byteorder == "big" or any(a.dtype.byteorder == ">" for a in arrays):
-            arrays = [a.astype(a.dtype.newbyteorder("<")) for a in arrays]
-        return c.TRACE.pack(code, n) + b"".join([a.tobytes() for a in arrays])
-
-    def _new_trace(self, kind: str, trace: Mapping[str, Any], arrays: list[npt.NDArray[Any]]) -> int:
-        if not arrays:
-            raise ValueError(f"{kind}: a trace has at least one array")
-        for name, array in zip(trace, arrays, strict=True):
-            check_name(name)
-            if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-                raise TypeError(f"{kind}: the trace's array {name!r} is of {array.dtype}; numbers are needed")
-        channels = tuple((name, a.dtype.newbyteorder("<").str) for name, a in zip(trace, arrays, strict=True))
-        key = (kind, *trace, *(a.dtype.str for a in arrays))
-        return self._define_trace(c.TraceLayout(kind, channels), key)
-
-    def _define_trace(self, layout: c.TraceLayout, key: tuple[str, ...]) -> int:
-        code = len(self._trace_layouts)
-        self._definitions.append(record(Tag.TRACE_LAYOUT, code.to_bytes(2, "little") + canonical(layout.as_dict())))
-        self._trace_layouts.append(layout)
-        self._trace_codes[key] = code
-        return code
-
-    def _encoded(self, column: Column, values: Any) -> Any:
-        """Values of a column as numbers: text by code, names of an enum by value."""
-        enum = column.enum or {}
-        if np.ndim(values) == 0:
-            return self._code(values) if column.is_text else enum.get(values, values)
-        if column.is_text:
-            return [self._code(v) for v in values]
-        return [enum.get(v, v) for v in values] if enum else values
-
     def _enter(self, entry: c.Status) -> None:
         """Append an entry to the history."""
         self._begin()
@@ -388,18 +327,18 @@ class Recorder:
 
     def _write(self, *records: bytes) -> None:
         try:
-            self._writer.write(b"".join((*self._definitions, *records)))
+            self._writer.write(b"".join((*self._words.definitions, *records)))
         except OSError as error:
             with contextlib.suppress(OSError):  # then the reader finds a torn tail, and drops it
                 self._recover()
             raise self._failed(error) from error
-        self._definitions = []
+        self._words.definitions = []
 
     def _commit(self) -> None:
         """All done: one assignment, so that nothing can come between."""
         self._mark: _Mark = (
             self._writer.size, self._events, self._wires, self._traces,
-            len(self._strings), len(self._trace_layouts), len(self._history),
+            len(self._words.strings), len(self._words.trace_layouts), len(self._history),
             self._link, self._start, self._pieces, len(self._pieces), self._bytes,
         )  # fmt: skip
         self._dirty = False
@@ -410,11 +349,8 @@ class Recorder:
             size, self._events, self._wires, self._traces, strings, layouts, history,
             self._link, self._start, self._pieces, pieces, self._bytes,
         ) = self._mark  # fmt: skip
-        for text in self._strings[strings:]:
-            self._codes.pop(text, None)
-        self._trace_codes = {key: code for key, code in self._trace_codes.items() if code < layouts}
-        del self._strings[strings:], self._trace_layouts[layouts:], self._history[history:], self._pieces[pieces:]
-        self._definitions = []
+        self._words.forget(strings, layouts)
+        del self._history[history:], self._pieces[pieces:]
         self._writer.cut(size)
         self._dirty = False
 
@@ -422,14 +358,19 @@ class Recorder:
         """Close the open block of the chain and write its link."""
         self._dirty = True
         end = c.Counts(
-            self._events, self._wires, self._traces, len(self._strings), len(self._trace_layouts), len(self._history)
+            self._events,
+            self._wires,
+            self._traces,
+            len(self._words.strings),
+            len(self._words.trace_layouts),
+            len(self._history),
         )
         streams: dict[int, list[bytes]] = {stream: [] for stream in (*range(len(self._layouts)), _TRACE, _WIRE)}
         for stream, piece in self._pieces:
             streams[stream].append(piece)
         text = c.text_stream(
-            self._strings[self._start.strings :],
-            self._trace_layouts[self._start.trace_layouts :],
+            self._words.strings[self._start.strings :],
+            self._words.trace_layouts[self._start.trace_layouts :],
             self._history[self._start.history :],
         )
         block = c.Block(end, c.digest(self._link, [*map(b"".join, streams.values()), text]))

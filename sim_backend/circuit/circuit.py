@@ -57,7 +57,8 @@ class Circuit:
         self.contention = dict.fromkeys(self.terminals, 0.0)  # s that several ports drove one terminal
         self.witness: Witness | None = None
         self._recent = {name: Extremes() for name in self.terminals}
-        self._watched: list[tuple[float, str, float]] | None = None  # (s, terminal, V) while someone watches
+        self._watched: list[tuple[float, str, float]] | None = None  # changes (s, terminal, V) while someone watches
+        self._shown: dict[str, float] = {}  # terminal -> the last of them
         self._ends = self.terminals[::-1] if swapped else self.terminals
         self._cables: dict[str, list[tuple[Port, float]]] = {name: [] for name in self.terminals}
         self._contended: list[str] = []
@@ -162,9 +163,9 @@ class Circuit:
         return taken
 
     def watch(self) -> None:
-        """Keep the voltages of the terminals from now on, until ``watched`` is asked."""
+        """Keep the voltages of the terminals that are not on common from now on, until ``watched`` is asked."""
         self.settle()
-        self._watched = []
+        self._watched, self._shown = [], {}
 
     def watched(self, times: Sequence[float]) -> list[dict[str, float]]:
         """For each stretch between consecutive ``times`` (s): terminal -> voltage (V) of the largest magnitude in it.
@@ -324,7 +325,8 @@ class Circuit:
     def _include(self, terminal: str, voltage: float, current: float) -> None:
         self.extremes[terminal].include(voltage, current)
         self._recent[terminal].include(voltage, current)
-        if self._watched is not None:
+        if self._watched is not None and self._shown.get(terminal) != voltage and terminal not in self._grounded:
+            self._shown[terminal] = voltage
             self._watched.append((self._time, terminal, voltage))
 
     # -- many periods at once --------------------------------------------------------------------------------

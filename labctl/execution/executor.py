@@ -11,11 +11,11 @@ no instrument is asked; then the connections are made again and the walk goes on
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from labctl.bench.opening import OpenBench
+from labctl.execution import judging
 from labctl.execution.acting import Aborted, Acting, Found, rows_of
 from labctl.execution.events import Event, Intent, StopRun
 from labctl.execution.memory import Memory
@@ -25,7 +25,6 @@ from labctl.execution.place import Place
 from labctl.execution.programs import Block, Programs, rows_of_trial
 from labctl.execution.shapes import columns, outside
 from labctl.execution.switching import AskOperator, Switching
-from labctl.numerics import spike_ratio
 from labctl.plan import operations as o
 from labctl.plan.halving import Halving
 from labctl.plan.plan import Plan
@@ -363,23 +362,12 @@ class Executor:
             return
         yield from self._prepare(op)
         self._state = self._filled(op.name)
-        certificate = op.certificate
-        value, flag, passed = np.nan, 0, True
-        low = high = np.nan
-        if certificate is not None:
-            latest = self._memory.latest((certificate.reading,), self._where(op))
-            value, flag = latest.value, latest.flags & ~self._flags
-            passed = self._memory.holds(certificate, self._here.variables, self._where(op))
-            low, high = (
-                np.nan if v is None else v.at(self._here.variables) for v in (certificate.above, certificate.below)
-            )
-        yield self._said("state", op, flag, name=self._state, passed=passed, value=value, low=low, high=high)
-        if not passed:
-            self._fall_short(
-                op,
-                op.otherwise,
-                f"the device is not in state {self._state!r}: certificate {value:.4g}, wanted {low:g} .. {high:g}",
-            )
+        found = judging.state(op, self._state, self._memory, self._here.variables, self._where(op))
+        yield self._judged(found)
+        if not found.measured["passed"]:
+            value, low, high = (found.measured[name] for name in ("value", "low", "high"))
+            why = f"the device is not in state {self._state!r}: certificate {value:.4g}, wanted {low:g} .. {high:g}"
+            self._fall_short(op, op.otherwise, why)
 
     def _prepare(self, op: o.EnterState) -> Steps:
         """The preparation of a state; where the past ends in doubt inside it, it begins again."""
@@ -401,27 +389,11 @@ class Executor:
     def _judge(self, op: o.Judge) -> Steps:
         if self._skipping:
             return
-        subject = self._memory.latest((op.reading,), self._where(op))
-        reference = self._memory.latest(op.against, self._where(op), before=subject.event)
-        ratio = float(spike_ratio(subject.value, reference.value))
-        threshold = op.threshold.at(self._here.variables)
-        compared = subject.value if op.kind == "resistance" else ratio
-        yield self._said(
-            "spike",
-            op,
-            (subject.flags | reference.flags) & ~self._flags,
-            name=op.name,
-            value=int(compared > threshold if op.rising else compared < threshold),
-            ratio=ratio,
-            resistance=subject.value,
-            reference=reference.value,
-            criterion=threshold,
-        )
+        yield self._judged(judging.spike(op, self._memory, self._here.variables, self._where(op)))
 
     def _confirm(self, op: o.Confirm) -> Steps:
         if self._skipping:
             return
-        within = op.within.at(self._here.variables)
         where = self._where(op)
         reference = self._memory.latest(op.against, where, before=self._memory.latest((op.reading,), where).event)
         for attempt in range(op.retry + 1):
@@ -429,19 +401,20 @@ class Executor:
                 yield from self._retry(op)
                 if self._skipping:
                     return
-            reading = self._memory.latest((op.reading,), where)
-            ratio = reading.value / reference.value
-            ok = abs(ratio - 1) <= within
-            flag = 0 if ok else Flags.FAILED_RESET
-            yield self._said("confirm", op, flag, name=op.reading, ok=ok, ratio=ratio, attempt=attempt)
-            if ok:
+            found = judging.reset(op, reference.value, attempt, self._memory, self._here.variables, where)
+            yield self._event(found)
+            if found.measured["ok"]:
                 return
         self._fall_short(
             op,
             op.otherwise,
-            f"the reset does not work: {op.reading} is {ratio:.3g} of {' or '.join(op.against)}, "
-            f"not within {within:.0%}",
+            f"the reset does not work: {op.reading} is {found.measured['ratio']:.3g} of {' or '.join(op.against)}, "
+            f"not within {op.within.at(self._here.variables):.0%}",
         )
+
+    def _judged(self, found: Found) -> Event:
+        """A row made of readings: their flags, without those that every row of now has."""
+        return self._event(replace(found, flags=found.flags & ~self._flags))
 
     def _retry(self, op: o.Confirm) -> Steps:
         self._flags |= Flags.RETRY

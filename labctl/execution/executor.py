@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from labctl.bench.opening import OpenBench
@@ -307,7 +308,7 @@ class Executor:
         self._block = Block()
         for trial in range(trials):
             self._here.loops |= columns(loop, 0, trial)
-            if not (self._past.replaying or self._block):
+            if not (self._past.replaying or self._block) and self._comparable(loop.body):
                 block = self._programs.size(op, self._here.variables, trials - trial)
                 yield Intent(op.node, f"{block} times: {words(loop)}", block * rows_of_trial(op))
                 self._block = self._programs.run(op, self._here, self._reference, block)
@@ -316,6 +317,10 @@ class Executor:
                 break
         self._block = None
         self._here.loops |= outside(loop)
+
+    def _comparable(self, body: tuple[o.Op, ...]) -> bool:
+        """Whether every confirmation has a number to compare with: a reading without a value is the host's to judge."""
+        return all(isfinite(self._reference(op)) for op in body if isinstance(op, o.Confirm))
 
     def _reference(self, op: o.Confirm) -> float:
         """The value that a confirmation compares with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -111,6 +112,18 @@ def test_a_reset_that_fails_for_good_stops_the_run_at_the_same_row(both: Any, tm
     assert inside.meta["reason"] == host.meta["reason"]
     assert "the reset does not work" in inside.meta["reason"]
     assert_same_rows(host, inside)
+
+
+def test_a_reference_without_a_value_is_judged_by_the_host(both: Any, tmp_path: Path) -> None:
+    """A baseline beyond its fixed range has no value: no instrument can compare with it, no reset agrees with it."""
+    kept = {"model": "resistor", "noise": False, "parameters": {"resistance": 50.0}}
+    bench = bench_file(tmp_path, device={"kind": "resistor"}, simulation=kept)
+    path = tmp_path / "p.yaml"
+    path.write_text(RETRIES.replace("points: 5", "points: 5, range: 100 nA"), encoding="utf-8")
+    host, instruments = both(path, bench)
+    assert '"op": "Program"' in json.dumps(instruments.meta["plan"])
+    assert instruments.tables["confirm"]["flags"].eq(int(Flags.FAILED_RESET)).any()
+    assert_same_rows(host, instruments)
 
 
 def test_both_ways_give_the_same_probability(run_protocol: Go) -> None:

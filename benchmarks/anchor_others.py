@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from anchor_row import SEED, STRONG, Row, command, share, volts  # puts the next two on the path
+from anchor_row import SEED, Row, command, share, volts  # puts the next two on the path
 
 import anchor_model as model  # isort: skip
-from anchor_bench import Laboratory  # isort: skip
+from anchor_bench import LONG, STRONG, Laboratory  # isort: skip
 
 
 def reading(lab: Laboratory) -> Iterator[Row]:
@@ -74,6 +74,7 @@ def pulses(lab: Laboratory) -> Iterator[Row]:
     done = lab.measure(
         "hnno/width_dependence",
         SEED,
+        limits=LONG,
         widths="{geomspace: [1 us, 10 ms, 5]}",
         fields="{linspace: [3.3 V, 5.2 V, 20]}",
         trials="15",
@@ -173,7 +174,7 @@ def destruction(lab: Laboratory) -> Iterator[Row]:
         first == 30 and max(abs(r / 300 - 1) for r in last) < 2e-3,
         command(fatal[-1], "limit 9 V"),
     )
-    done = lab.measure("direct_voltage.yaml", SEED, limits={"voltage": {"pd": "7 V"}})
+    done = lab.measure("direct_voltage.yaml", SEED, limits=STRONG)
     contact = done.result("contact", "after")
     yield Row(
         "+",

@@ -15,7 +15,6 @@ from labctl.analysis.intervals import wilson
 
 SEED = 1
 LIGHT = {"parameters": {"r_ns": 4e6, "r_s": 8e5}}  #: draws so little that the node is at the set level
-STRONG = {"voltage": {"pd": "9 V"}}  #: limits of a device that is to be destroyed
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,10 @@ from labctl.store import Run
 from labctl.testing import bench_file
 
 HERE = Path(__file__).parent
+#: limits of a device that is to be destroyed
+STRONG: dict[str, Any] = {"voltage": {"pd": "9 V"}, "field": None, "energy": None, "dwell": []}
+#: limits of a device whose pulses last 10 ms
+LONG: dict[str, Any] = {"energy": None}
 
 
 @dataclass(frozen=True)

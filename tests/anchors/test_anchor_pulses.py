@@ -6,16 +6,13 @@ Counts against the 99 % binomial interval of the formula; V50 within three stand
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import anchor_model as model
 import numpy as np
 import pytest
-from anchor_bench import Measured
+from anchor_bench import LONG, STRONG, Measured
 
 Measure = Callable[..., Measured]
-
-STRONG: dict[str, Any] = {"voltage": {"pd": "9 V"}}
 
 
 def test_reset_success(measure: Measure) -> None:
@@ -36,6 +33,7 @@ def test_pulse_width_moves_v50(measure: Measure) -> None:
     done = measure(
         "hnno/width_dependence",
         seed=1,
+        limits=LONG,
         widths="{geomspace: [1 us, 10 ms, 5]}",
         fields="{linspace: [3.3 V, 5.2 V, 20]}",
         trials="6",
@@ -116,7 +114,7 @@ def test_the_first_pulse_of_8_4_volt_destroys(measure: Measure, seed: int) -> No
 
 
 def test_a_second_of_6_5_volt_destroys(measure: Measure) -> None:
-    done = measure("direct_voltage.yaml", seed=1, limits={"voltage": {"pd": "7 V"}})
+    done = measure("direct_voltage.yaml", seed=1, limits=STRONG)
     assert done.device["dead"]
     assert done.result("contact", "after").value == pytest.approx(model.R_BROKEN, rel=2e-3)
     assert "short" in done.result("contact", "after").note

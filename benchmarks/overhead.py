@@ -80,8 +80,8 @@ class Rig:
         self.pulser, self.reader = self.generator.channel("1"), self.meter.channel("a")
         self.pulser.limit(0.0, 4.2)
 
-    def rows(self, turn: int) -> Iterator[Row]:
-        """Carry out the four steps of a turn, a row after each."""
+    def rows(self, turn: int, raw: bool = False) -> Iterator[Row]:
+        """Carry out the four steps of a turn, a row after each; ``raw``: and one for every point of the sweep."""
         nan = float("nan")
         self.meter.line(1, 1)
         self.clock.sleep(5e-3)
@@ -96,6 +96,9 @@ class Rig:
         yield turn, 2, nan, nan, nan, nan
         self.reader.configure_read(1e-4, nplc=0.01, least=1e-7)
         data = self.reader.sweep(LEVELS)
+        if raw:
+            for point in zip(data.set, data.volts, data.amps, data.time, strict=True):
+                yield turn, 4, *map(float, point)
         fit = fit_resistance(data.volts, data.amps, data.status)
         yield turn, 3, 0.1, fit.resistance, fit.stderr, nan
 
@@ -135,18 +138,19 @@ def plain_csv(bench: Path, turns: int) -> None:
 class Loop(Procedure):  # type: ignore[misc]
     turns = IntegerParameter("turns")
     bench = Path()
+    raw = False
     DATA_COLUMNS = list(COLUMNS)  # noqa: RUF012 - PyMeasure wants a list
 
     def execute(self) -> None:
         with rig(Loop.bench) as r:
             for turn in range(self.turns):
-                for row in r.rows(turn):
+                for row in r.rows(turn, Loop.raw):
                     self.emit("results", dict(zip(COLUMNS, row, strict=True)))
 
 
-def pymeasure(bench: Path, turns: int) -> None:
-    """Procedure, Worker and Results with their CSV file."""
-    Loop.bench = bench
+def pymeasure(raw: bool, bench: Path, turns: int) -> None:
+    """Procedure, Worker and Results with their CSV file; ``raw``: with every point, as labctl keeps them."""
+    Loop.bench, Loop.raw = bench, raw
     procedure = Loop()
     procedure.turns = turns
     with tempfile.TemporaryDirectory() as folder:
@@ -155,7 +159,7 @@ def pymeasure(bench: Path, turns: int) -> None:
         worker.join(timeout=3600)
 
 
-def qcodes(each: bool, bench: Path, turns: int) -> None:
+def qcodes(each: bool, raw: bool, bench: Path, turns: int) -> None:
     """Measurement and its SQLite database; ``each``: every row is written before the next step."""
     from qcodes.dataset import Measurement, initialise_or_create_database_at, load_or_create_experiment
 
@@ -167,8 +171,8 @@ def qcodes(each: bool, bench: Path, turns: int) -> None:
             measurement.register_custom_parameter(name, setpoints=("event",))
         with rig(bench) as r, measurement.run() as saver:
             for turn in range(turns):
-                for number, row in enumerate(r.rows(turn)):
-                    saver.add_result(("event", EVENTS * turn + number), *zip(COLUMNS, row, strict=True))
+                for number, row in enumerate(r.rows(turn, raw)):
+                    saver.add_result(("event", 100 * turn + number), *zip(COLUMNS, row, strict=True))
                     if each:
                         saver.flush_data_to_database()
 
@@ -306,9 +310,11 @@ def main() -> None:
     programs: dict[str, Program] = {
         "bare loop over the drivers, nothing stored": bare,
         "the same with `csv`, flushed": plain_csv,
-        "PyMeasure Procedure, CSV": pymeasure,
-        "QCoDeS Measurement, SQLite, default": partial(qcodes, False),
-        "QCoDeS, each row written": partial(qcodes, True),
+        "PyMeasure Procedure, CSV": partial(pymeasure, False),
+        "PyMeasure, with the raw points": partial(pymeasure, True),
+        "QCoDeS Measurement, SQLite, default": partial(qcodes, False, False),
+        "QCoDeS, with the raw points": partial(qcodes, False, True),
+        "QCoDeS, each row written": partial(qcodes, True, False),
         "labctl run": labctl,
     }
     print("| program | CPU per event | without drivers | wall per event | messages sent per event |")

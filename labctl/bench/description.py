@@ -53,10 +53,18 @@ class InstrumentEntry(_Model):
 class Relay(_Model):
     """A selector driven by a digital line: exactly one position is connected, break before make."""
 
-    line: str = Field(description="digital line that drives it: '<instrument>.digio.<n>'")
+    line: str = Field(
+        pattern=r"^[^.]+\.digio\.\d+$", description="digital line that drives it: '<instrument>.digio.<n>'"
+    )
     positions: dict[str, Literal[0, 1]] = Field(description="position name -> level of the line")
     rest: str = Field(description="position taken when nothing is asked (bench off)")
     time: Seconds = Field(default=5e-3, description="switching time, everything open meanwhile (F8)")
+
+    @model_validator(mode="after")
+    def _rest_is_a_position(self) -> Relay:
+        if self.rest not in self.positions:
+            raise ValueError(f"it rests at {self.rest!r}, which is none of its positions ({', '.join(self.positions)})")
+        return self
 
 
 class Connection(_Model):
@@ -273,6 +281,9 @@ class BenchDescription(_Model):
         for c in self.wiring.connections:
             if c.source != "common" and c.source.split(".")[0] not in known:
                 raise ValueError(f"wiring: {c.source!r} names no instrument of this bench ({', '.join(sorted(known))})")
+        for name, relay in self.wiring.relays.items():
+            if relay.line.split(".")[0] not in known:
+                raise ValueError(f"wiring: relay {name}: {relay.line!r} is a line of no instrument of this bench")
         return self
 
     @model_validator(mode="after")

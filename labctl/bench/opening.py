@@ -134,8 +134,13 @@ class OpenBench:
     def settings(self) -> dict[str, dict[str, Any]]:
         return {name: instrument.settings() for name, instrument in self.instruments.items()}
 
+    def line(self, line: str, level: int) -> None:
+        """Set a digital line such as 'smu.digio.1', read back by its instrument's driver."""
+        instrument, _, number = line.split(".")
+        self.instruments[instrument].line(int(number), level)
+
     def safe(self) -> list[str]:
-        """Every output off or high impedance, pulse sources first; what could not be reached is named.
+        """Every output off or high impedance, pulse sources first, then every relay at rest; what failed is named.
 
         Best effort by design: a dead instrument must not keep the next one driving, so every failure of a driver is
         collected, whatever its kind.
@@ -147,6 +152,11 @@ class OpenBench:
                 instrument.safe()
             except Exception as error:  # noqa: BLE001 - the next instrument must be reached
                 problems.append(f"{name} ({self.description.instruments[name].address}): {error}")
+        for name, relay in self.description.wiring.relays.items():  # moved when nothing drives any more
+            try:
+                self.line(relay.line, relay.positions[relay.rest])
+            except Exception as error:  # noqa: BLE001 - the next relay must be reached
+                problems.append(f"relay {name} to {relay.rest} ({relay.line}): {error}")
         return problems
 
 

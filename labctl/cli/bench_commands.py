@@ -52,10 +52,10 @@ def safe(
     bench: Annotated[str, typer.Option("--bench", "-b", help="bench file or shipped name")],
     simulate: SimulateOption = False,
 ) -> None:
-    """Everything off after a mishap."""
+    """Everything off after a mishap, relays at rest."""
     from labctl.bench.check import make_safe
 
     problems = make_safe(bench, simulate)
     if problems:
         fail("could not be made safe: " + "; ".join(problems), "switch these off by hand", 4)
-    print("all outputs off or high impedance")
+    print("all outputs off or high impedance, relays at rest")

@@ -40,8 +40,7 @@ class Switching:
             return
         self._plug(op)
         if op.line:
-            instrument, _, number = op.line.split(".")
-            self._bench.instruments[instrument].line(int(number), op.level)
+            self._bench.line(op.line, op.level)
             self._bench.clock.sleep(op.time)
 
     def _plug(self, op: o.Connect) -> None:

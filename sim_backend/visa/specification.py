@@ -1,8 +1,8 @@
 """What stands before ``@labctl``: a bench file or a shipped bench, and settings of its simulation.
 
-``path/to/bench.yaml``, ``hnno``, ``bench.yaml?seed=3&noise=false&faults.leads_swapped=true``. What follows the
+``path/to/bench.yaml``, ``hnno``, ``bench.yaml?seed=3&noise=false&faults.leads_swapped=true``. What follows the last
 question mark replaces keys under ``simulation:`` for this resource manager only; dots lead into mappings, values are
-YAML. A question mark, ampersand or percent sign inside a value is percent-encoded, as in a URL.
+YAML. A question mark, ampersand or percent sign inside a value is percent-encoded, as in a URL; a path may hold them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def load(specification: str) -> BenchDescription:
 def _split(specification: str) -> tuple[str, dict[str, Any]]:
     if Path(specification).is_file():  # a file name may hold a question mark itself
         return specification, {}
-    bench, _, query = specification.partition("?")
-    return bench, _settings(query) if query else {}
+    bench, mark, query = specification.rpartition("?")
+    return (bench, _settings(query)) if mark else (query, {})
 
 
 def _settings(query: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -248,6 +249,19 @@ def test_a_new_simulated_device_that_is_asked_for_begins_its_pass_again_with_oth
     whole = load_run(api.run("hnno/spiking_probability", overrides=settings, out=tmp_path / "whole").path)
     values = done.tables["resistance"]["value"].to_numpy()
     assert not np.isin(values[-4:], whole.tables["resistance"]["value"]).any()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no question marks in file names")
+def test_a_bench_whose_path_has_a_question_mark(tmp_path: Path, protocol: Path, cut: Callable[..., Run]) -> None:
+    """What stands behind the last one are settings of the simulation; here, of all but it, a folder's name."""
+    folder = tmp_path / "which one?seed=2&x"
+    folder.mkdir()
+    kept = {"model": "resistor", "noise": False, "state": str(tmp_path / "device.json")}
+    bench = bench_file(folder, "hnno", device={"kind": "resistor"}, simulation=kept)
+    first = cut(9, protocol, bench, seed=5)
+    done = load_run(resume(first.path, bench, on_resume="reprepare").path)
+    assert (done.meta["status"], done.meta["seed"]) == ("complete", 5)
+    assert done.tables["spike"].shape[0] == 4
 
 
 def test_a_search_goes_on_where_it_was(tmp_path: Path, bench: Path, cut: Callable[..., Run]) -> None:

@@ -6,7 +6,7 @@ import json
 import platform
 import re
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -97,16 +97,19 @@ def prepare(
     file = find_bench(named)
     described = load_bench(file)
     simulated = simulate or described.simulated
-    ledger, used = _earlier(described, device, runs, simulated)
+    ledger, used = other_runs(described, device, runs, simulated)
     seed = described.simulation.seed if seed is None else seed
     plan = build_plan(loaded, described, seed=seed, allow=tuple(allow), used=used, timing=timing or "auto")
     return Prepared(loaded, described, file, plan, simulated, ledger)
 
 
-def _earlier(
-    bench: BenchDescription, device: str, runs: str | Path | None, simulated: bool
+def other_runs(
+    bench: BenchDescription, device: str, runs: str | Path | None, simulated: bool, without: Collection[str] = ()
 ) -> tuple[Ledger | None, Dose | None]:
-    """Ledger and dose of the device's earlier runs, if its limits count them and it lasts from run to run."""
+    """Ledger of the device and dose of its runs, but those with ids in ``without``.
+
+    None if its limits count nothing over its runs, or it does not last from run to run.
+    """
     if runs is None or not bench.device.limits.lasting or not Path(runs).is_dir():
         return None, None
     if simulated and bench.simulation.state is None:
@@ -114,7 +117,7 @@ def _earlier(
     from labctl.ledger import read_ledger
 
     ledger = read_ledger(runs, device or bench.device.id)
-    return ledger, ledger.total(simulated).dose
+    return ledger, ledger.total(simulated, without).dose
 
 
 def _prepare_saved(
@@ -138,7 +141,7 @@ def _prepare_saved(
     described = load_bench(file)
     check_proved(plan, described)
     simulated = simulate or described.simulated
-    ledger, used = _earlier(described, device, runs, simulated)
+    ledger, used = other_runs(described, device, runs, simulated)
     if used is not None:
         plan = saved.origin.plan(protocol, described, used)
     return Prepared(protocol, described, file, plan, simulated, ledger)

@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labctl.execution.carry_out import Outcome
     from labctl.execution.events import Event
     from labctl.execution.past import Choice, Past
+    from labctl.ledger import Ledger
     from labctl.plan.origin import Origin
     from labctl.store import Run
 
@@ -65,9 +66,9 @@ class Resumption:
         from labctl.bench.opening import visa_specification
 
         ready, meta = self.ready, self.run.meta
-        specification = visa_specification(ready.bench, ready.bench_file, ready.simulated, ready.plan.seed)
-        if ready.simulated and not self.past.catching_up:  # the same specimen, but not the same chances once more
-            specification = specification.replace("?", f"?part={_parts(meta)}&", 1)
+        # of a simulated device that is not simulated again: the same specimen, but not the same chances once more
+        part = 0 if self.past.catching_up else len(_chain(meta))
+        specification = visa_specification(ready.bench, ready.bench_file, ready.simulated, ready.plan.seed, part)
         about = {
             "operator": operator or meta["operator"],
             "device": meta["device"],
@@ -92,13 +93,15 @@ def resumption(
     A simulated device that kept no memory is brought to where it was by simulating the run again, up to its end; with
     'reprepare' it is a new one.
 
+    Budgets of a device that lasts count the other runs in the folder, and this one once, from its beginning to its end.
+
     Args:
         path: run file or journal.
         bench: bench file, if not the text that the run file keeps; its plan must be the same.
 
     Raises:
         ResumeError: the run ended by itself or still goes on; nobody is there to choose; the plan would be another.
-        RunFileError: the file is damaged, or no run file.
+        RefusedByLimits: a budget does not last to its end. RunFileError: the file is damaged, or no run file.
     """
     from labctl.execution.past import AGAIN, Past, SimulatedPast
     from labctl.plan.origin import Origin
@@ -111,12 +114,15 @@ def resumption(
         ready = _prepare(run, Origin.of_run(run.meta), Path(folder), bench)
         check_proved(ready.plan, ready.bench)
         events = _events(run)
+        resumptions = _earlier(run)
         if ready.simulated and _forgotten(run, ready) and on_resume != "reprepare":
             past: Past = SimulatedPast(events, _notes(run, [AGAIN]))
         else:
             choice, why = _settled(run, ready, on_resume or ready.protocol.on_resume, choose)
-            past = Past(events, choice, why, _earlier(run))
-        yield Resumption(run, ready, past)
+            past = Past(events, choice, why, resumptions)
+            resumptions.append((len(events), choice))
+        ledger = _check_budgets(run, ready, resumptions)
+        yield Resumption(run, replace(ready, ledger=ledger), past)
 
 
 def resume(path: str | Path, bench: str | Path | None = None, on_resume: str | None = None) -> Outcome:
@@ -226,12 +232,37 @@ def _notes(run: Run, words: Sequence[str]) -> dict[int, str]:
     return {int(match[1]): match[2] for match in matches if match}
 
 
-def _parts(meta: Any) -> int:
-    """How many runs this one will have continued, one after the other."""
-    before, parts = meta["extra"].get("resumed"), 1
+def _chain(meta: Any) -> list[str]:
+    """Ids of the run and of those that it continued, one after the other."""
+    ids, before = [str(meta["run_id"])], meta["extra"].get("resumed")
     while before:
-        before, parts = before["before"], parts + 1
-    return parts
+        ids, before = [*ids, str(before["run_id"])], before["before"]
+    return ids
+
+
+def _check_budgets(run: Run, ready: Prepared, resumptions: Sequence[tuple[int, Choice]]) -> Ledger | None:
+    """Refuse what would exhaust a budget of the device, by its ledger, which is returned if there is one.
+
+    ``resumptions``: where the run was resumed before, and is now, and how.
+    """
+    from labctl.api import other_runs
+    from labctl.plan.dose import Dose
+    from labctl.plan.resuming import Repreparation, check_budgets
+
+    meta = run.meta
+    if ready.simulated and ready.bench.simulation.state is None:
+        return None  # a new device in every run
+    ledger, others = other_runs(ready.bench, meta["device"], run.path.parent, ready.simulated, _chain(meta))
+    begun_again = []
+    states = run.tables.get("state")
+    for number, choice in resumptions:
+        intents = run.intents[run.intents["event"] <= number]
+        if choice == "reprepare" and len(intents):
+            before = None if states is None else states[states["event"] < number]
+            state = int(before["step"].iloc[-1]) if before is not None and len(before) else None
+            begun_again.append(Repreparation(int(intents["step"].iloc[-1]), state))
+    check_budgets(ready.plan, ready.bench, others or Dose(), begun_again)
+    return ledger
 
 
 def _chosen(doubt: str, on_resume: str, choose: Choose | None) -> Choice:

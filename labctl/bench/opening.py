@@ -160,9 +160,14 @@ class OpenBench:
         return problems
 
 
-def visa_specification(bench: BenchDescription, file: Path, simulate: bool, seed: int) -> str:
-    """What PyVISA is asked for: the bench's own library, or the simulated bench built from the same file."""
-    return f"{file}?seed={seed}@labctl" if simulate or bench.simulated else bench.visa
+def visa_specification(bench: BenchDescription, file: Path, simulate: bool, seed: int, part: int = 0) -> str:
+    """What PyVISA is asked for: the bench's own library, or the simulated bench built from the same file.
+
+    part: of a resumed run on a simulated bench: the same specimen, but other chances.
+    """
+    if not (simulate or bench.simulated):
+        return bench.visa
+    return f"{file}?seed={seed}{f'&part={part}' if part else ''}@labctl"
 
 
 def simulated_apart(

@@ -164,6 +164,7 @@ def resume(
     with resumption(run_file, bench, on_resume=on_resume, choose=choose) as found:
         if found.ready.simulated:
             print("SIMULATED: no instrument is driven", file=sys.stderr)
+        say_uncounted(found.ready.ledger)
         print(f"{len(found.past)} events are stored; {found.past.why}", file=sys.stderr)
         with observer(progress, found.ready.plan, len(found.past)) as watch:
             outcome = found.go_on(operator, note, operator_prompt(confirm), watch)

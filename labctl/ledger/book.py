@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import add
@@ -28,6 +29,7 @@ class Entry:
     """One run of the device. ``note``: what may have reached it besides, or why the run was not counted whole."""
 
     run: Path
+    run_id: str
     started: str
     status: str
     simulated: bool
@@ -67,9 +69,10 @@ class Ledger:
     problems: tuple[str, ...]
     others: tuple[str, ...]  #: other devices that have runs there
 
-    def total(self, simulated: bool) -> Total:
-        """All simulated runs, or all real ones."""
-        return Total(tuple(entry for entry in self.entries if entry.simulated == simulated))
+    def total(self, simulated: bool, without: Collection[str] = ()) -> Total:
+        """All simulated runs, or all real ones, but those whose ids are in ``without``."""
+        kept = (entry for entry in self.entries if entry.run_id not in without)
+        return Total(tuple(entry for entry in kept if entry.simulated == simulated))
 
 
 def read_ledger(folder: str | Path, device: str) -> Ledger:
@@ -87,8 +90,9 @@ def read_ledger(folder: str | Path, device: str) -> Ledger:
                 others.add(name)
                 continue
             seen = _seen(path, _stamp(path))
-            if seen.run_id not in found or seen.events > found[seen.run_id].events:
-                found[seen.run_id] = seen
+            run_id = seen.whole.run_id
+            if run_id not in found or seen.events > found[run_id].events:
+                found[run_id] = seen
         except (RunFileError, OSError) as error:
             problems.append(error.message if isinstance(error, RunFileError) else f"{path}: {error.strerror}")
     entries = [seen.entry(_taken_over(seen, found)) for seen in found.values()]
@@ -119,9 +123,8 @@ def _device(path: Path, stamp: tuple[int, int]) -> str:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A run as its file has it: its id, how many events it has, which run it continues, and what it applied."""
+    """A run as its file has it: how many events it has, which run it continues, and what it applied."""
 
-    run_id: str
     events: int
     resumed: dict[str, Any] | None
     whole: Entry
@@ -135,7 +138,7 @@ class _Seen:
 def _seen(path: Path, stamp: tuple[int, int]) -> _Seen:
     run = load_run(path, check=False)
     meta = run.meta
-    return _Seen(str(meta["run_id"]), int(meta["history"][-1]["events"]), meta["extra"].get("resumed"), _entry(run, 0))
+    return _Seen(int(meta["history"][-1]["events"]), meta["extra"].get("resumed"), _entry(run, 0))
 
 
 def _taken_over(seen: _Seen, found: dict[str, _Seen]) -> int:
@@ -160,6 +163,7 @@ def _entry(run: Run, since: int) -> Entry:
         notes.append(f"cut short: {meta['torn']}")
     return Entry(
         run.path,
+        str(meta["run_id"]),
         meta["started"],
         "running" if meta["running"] else meta["status"],
         bool(meta["simulated"]),

@@ -73,6 +73,10 @@ class Prover:
         self._pitfalls.of_order(ops)
         return self._findings
 
+    def count(self, ops: tuple[o.Op, ...]) -> None:
+        """Count ``ops`` besides the plan that is to be proved."""
+        self._visit(ops, {}, Passes())
+
     @property
     def dose(self) -> Dose:
         """The most that the plan applies, terminal by terminal."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from labctl.numerics import COMPLIANCE, OVERFLOW, OVERFLOW_MARKER, fit_resistance, fit_resistances
@@ -97,3 +97,37 @@ def test_order_and_shift_of_voltage_change_nothing(ohms, offset, shift, order):
     v = np.linspace(-0.1, 0.1, 9)
     i = offset + v / ohms
     assert fit_resistance(v[order] + shift, i[order]).resistance == pytest.approx(ohms, rel=1e-4)
+
+
+@given(
+    points=st.lists(
+        st.tuples(
+            st.integers(-2000, 2000),
+            st.floats(-1e-3, 1e-3) | st.sampled_from([OVERFLOW_MARKER, -np.inf, np.nan]),
+            st.sampled_from([0, 0, 0, COMPLIANCE, OVERFLOW, COMPLIANCE | OVERFLOW]),
+        ),
+        max_size=70,
+    )
+)
+@example(points=[(-1000, 0.0, 0), (0, 0.0, 0), (1000, 0.0, 0)])  # no current at all: R is infinite
+@example(points=[(k - 35, 1e-6 * k, 0) for k in range(70)])
+def test_one_sweep_and_many_are_fitted_alike(points):
+    """Few points are fitted without numpy: counts exactly, figures but for rounding (voltages are 0.1 mV apart)."""
+    v = 1e-4 * np.array([volts for volts, _, _ in points], float)
+    i = np.array([amps for _, amps, _ in points], float)
+    status = np.array([word for _, _, word in points], int)
+    one, many = fit_resistance(v, i, status), fit_resistances(v, i, status)
+    for name in ("points", "compliance", "overflow", "v_max"):
+        assert getattr(one, name) == pytest.approx(getattr(many, name), rel=0, nan_ok=True), name
+    amps = np.abs(i[(np.abs(i) < 1) & (status == 0)]).max(initial=0.0)
+    siemens = 1e-12 * amps / 1e-4
+    for name, rounding in (
+        ("conductance", siemens),
+        ("conductance_stderr", siemens),
+        ("offset", siemens * 0.2),
+        ("residual", siemens * 0.2),
+    ):
+        close = pytest.approx(float(getattr(many, name)), rel=1e-9, abs=rounding, nan_ok=True)
+        assert getattr(one, name) == close, name
+    assume(not abs(many.conductance) < 1e5 * siemens)  # 1/slope of next to nothing is rounding
+    assert one.resistance == pytest.approx(float(many.resistance), rel=1e-5, nan_ok=True)

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy.typing as npt
 
 from drivers import afg31000_commands as commands
-from drivers.afg31000_models import FULL_SCALE, LEVEL_GRID, Model, PulseShape, check_count, check_levels
+from drivers import afg31000_readback as readback
+from drivers.afg31000_models import FULL_SCALE, Model, PulseShape, check_count, check_levels, checked_pulse
+from drivers.afg31000_readback import EXACT, LEVEL, Programmed, agree, floats, same
 from drivers.afg31000_settings import AFG31000Settings
 from drivers.afg31000_times import LATENCY, UPLOAD_SETTLING
-from drivers.arbitrary import Record, record
-from drivers.errors import ReadBackError, ReplyError, SettingError
-from drivers.scpi import block, parse_float
+from drivers.arbitrary import record
+from drivers.errors import ReadBackError, SettingError
+from drivers.scpi import block
 from drivers.wire import number, within
-
-# what the instrument may round away: levels to 0.1 mV or 4 digits, times to 4 digits
-_LEVEL = {"rel_tol": 1e-3, "abs_tol": 2 * LEVEL_GRID}
-_TIME = {"rel_tol": 1e-3, "abs_tol": 1e-10}
-_EXACT = {"rel_tol": 0.0, "abs_tol": 0.0}
-
-
-@dataclass(frozen=True)
-class Programmed:
-    """What a channel is prepared for; volts open-circuit, times in s.
-
-    ``set_*`` was sent, ``reported_*`` and the times of a pulse are as read back. ``time_error``: largest distance
-    of a waveform's corner from the sample grid.
-    """
-
-    function: str
-    set_high: float
-    set_low: float
-    reported_high: float
-    reported_low: float
-    base: float
-    width: float
-    edge: float
-    period: float
-    count: int
-    inverted: bool
-    time_error: float = 0.0
-
-    @property
-    def duration(self) -> float:
-        """From trigger to the end of the burst, s."""
-        return self.count * self.period
 
 
 class AFG31000Channel(AFG31000Settings):
@@ -64,12 +34,17 @@ class AFG31000Channel(AFG31000Settings):
 
     def __init__(self, parent: Any, id: str) -> None:
         super().__init__(parent, id)
+        self._title = f"{parent.name} output {id}"
         self._model: Model = parent.limits
         self._low_limit, self._high_limit = -self._model.window, self._model.window
         self.is_on: bool | None = None
         self.programmed: Programmed | None = None
         self._shape: PulseShape | None = None
         self._waveform: tuple[bytes, float, float, float, int] | None = None
+        # a program asks for the same few pulses, and reads the same back, again and again
+        self._checked = lru_cache(maxsize=64, typed=True)(partial(checked_pulse, self._model))
+        self._read_back = lru_cache(maxsize=64)(partial(readback.pulse, self._title))
+        self._pulse_queries = readback.pulse_queries(id)
         for setting in ("high", "low", "offset"):
             setattr(self, f"{setting}_values", (-self._model.window, self._model.window))
         self.pulse_width_values = (self._model.min_width, 999.99)
@@ -113,8 +88,8 @@ class AFG31000Channel(AFG31000Settings):
             steps += commands.levels(self.id, (present_low, present_high), (parked, parked + smallest), smallest)
         steps += [f"{volt}:LIM:LOW {number(low)}", f"{volt}:LIM:HIGH {number(high)}"]
         reported = self.parent.numbers(steps, [f"{volt}:LIM:LOW?", f"{volt}:LIM:HIGH?"])
-        self._agree("low limit", low, reported[0], _LEVEL)
-        self._agree("high limit", high, reported[1], _LEVEL)
+        agree(self._title, "low limit", low, reported[0], LEVEL)
+        agree(self._title, "high limit", high, reported[1], LEVEL)
         self._low_limit, self._high_limit = low, high
 
     def output(self, on: bool) -> None:
@@ -130,7 +105,7 @@ class AFG31000Channel(AFG31000Settings):
         was_off = self.is_on is False
         self.is_on = None
         (state,) = self.parent.numbers([f"OUTP{self.id}:STAT {'ON' if on else 'OFF'}"], [f"OUTP{self.id}:STAT?"])
-        self._agree("output", float(on), state, _EXACT)
+        agree(self._title, "output", float(on), state, EXACT)
         self.is_on = on
         if on:
             self.parent.clock.sleep(self.parent.settling)
@@ -187,9 +162,8 @@ class AFG31000Channel(AFG31000Settings):
             period = max(2 * (width + 2 * (edge or 0.0)), 1 / self._model.pulse_rate)
             if self._shape and self._shape.period > period:
                 period = self._shape.period
-        shape = PulseShape(level, base, width, edge, period, count)
-        shape.check(self._model, self._low_limit, self._high_limit)
-        known, on = self._shape, self.is_on
+        shape = self._checked(self._low_limit, self._high_limit, level, base, width, edge, period, count)
+        known = self._shape
         self.forget()
         changes: list[str] = []
         if known is None or (known.period, known.count) != (period, count):
@@ -197,11 +171,12 @@ class AFG31000Channel(AFG31000Settings):
             self.parent.exchange(commands.timing(self.id, shape))
             self._set_levels(commands.polarity(shape), shape.low, shape.high)
             self._arm(count, period)
-        else:
-            self.is_on = on
+        elif shape != known:
             changes += commands.timing_changes(self.id, known, shape)
             changes += commands.level_changes(self.id, known, shape, self._model.min_amplitude)
-        self.programmed = self._verify_pulse(shape, changes)
+        # in the message that makes the last changes, all is read that a trigger would let out
+        replies = self.parent.exchange(changes, self._pulse_queries)
+        self.programmed, self.is_on = self._read_back(shape, tuple(replies))
         self._shape = shape
         return self.programmed
 
@@ -235,8 +210,9 @@ class AFG31000Channel(AFG31000Settings):
         check_levels(self._model, samples.low, samples.high, self._low_limit, self._high_limit)
         data = samples.codes.astype(">u2").tobytes()
         waveform = (data, samples.low, samples.high, period, count)
-        known, queries = self._waveform, [*self._state_queries(), f"SOUR{self.id}:FREQ?"]
+        known, queries = self._waveform, readback.waveform_queries(self.id)
         if known == waveform:
+            self.is_on = None
             replies = self.parent.exchange([], queries)
         elif isolated and known is not None and known[3:] == (period, count):
             self.forget()
@@ -251,7 +227,7 @@ class AFG31000Channel(AFG31000Settings):
             self._set_levels("NORM", samples.low, samples.high)
             self._arm(count, period)
             replies = self.parent.exchange([], queries)
-        self.programmed = self._verify_waveform(samples, period, count, replies)
+        self.programmed, self.is_on = readback.waveform(self._title, samples, period, count, replies)
         self._waveform = waveform
         return self.programmed
 
@@ -260,7 +236,7 @@ class AFG31000Channel(AFG31000Settings):
     def _load_infinite(self) -> None:
         """Voltages are for the assumed load; a wrong one makes them wrong by a factor of two."""
         (load,) = self.parent.numbers([f"OUTP{self.id}:IMP INF"], [f"OUTP{self.id}:IMP?"])
-        self._agree("load", math.inf, load, _EXACT)
+        agree(self._title, "load", math.inf, load, EXACT)
 
     def _quiet(self) -> None:
         """Output and burst off, load infinite, Basic mode: nothing set after this reaches the terminals.
@@ -298,10 +274,10 @@ class AFG31000Channel(AFG31000Settings):
             commands.arming(self.id, count),
             ["TRIG:SOUR?", f"{burst_node}:MODE?", f"{burst_node}:IDLE?", f"{burst_node}:NCYC?"],
         )
-        self._same("trigger source", "EXT", replies[0])
-        self._same("burst mode", "TRIG", replies[1])
-        self._same("burst idle", "STAR", replies[2])
-        self._agree("burst count", count, self._floats(replies[3:])[0], _EXACT)
+        same(self._title, "trigger source", "EXT", replies[0])
+        same(self._title, "burst mode", "TRIG", replies[1])
+        same(self._title, "burst idle", "STAR", replies[2])
+        agree(self._title, "burst count", count, floats(self._title, replies[3:])[0], EXACT)
         self.parent.clock.sleep(wait)
 
     def _upload(self, data: bytes, verify: bool) -> None:
@@ -324,93 +300,3 @@ class AFG31000Channel(AFG31000Settings):
     def _same_record(self, asked: bytes, reported: bytes) -> None:
         if asked != reported:
             raise ReadBackError(self._title, f"EMEM{self.id}", f"{len(asked) // 2} samples", "another record")
-
-    # reading back
-
-    def _verify_pulse(self, shape: PulseShape, changes: list[str]) -> Programmed:
-        """Send the last ``changes``; in the same message, read all that a trigger would let out, and check it."""
-        pulse = f"SOUR{self.id}:PULS"
-        times = [f"{pulse}:WIDT?", f"{pulse}:PER?", f"{pulse}:TRAN:LEAD?", f"{pulse}:TRAN:TRA?"]
-        replies = self.parent.exchange(changes, [*self._state_queries(), *times])
-        low, high = self._check_state("PULS", commands.polarity(shape), shape.low, shape.high, replies)
-        width, period, leading, trailing = self._floats(replies[-4:])
-        self._agree("pulse width", shape.width, width, _TIME)
-        self._agree("pulse period", shape.period, period, _TIME)
-        if shape.edge is not None:
-            self._agree("leading edge", shape.edge, leading, _TIME)
-            self._agree("trailing edge", shape.edge, trailing, _TIME)
-        return Programmed(
-            function="pulse",
-            set_high=shape.high,
-            set_low=shape.low,
-            reported_high=high,
-            reported_low=low,
-            base=shape.base,
-            width=width,
-            edge=leading,
-            period=shape.period,
-            count=shape.count,
-            inverted=shape.inverted,
-        )
-
-    def _verify_waveform(self, samples: Record, period: float, count: int, replies: list[str]) -> Programmed:
-        low, high = self._check_state("EMEM", "NORM", samples.low, samples.high, replies)
-        self._agree("period", period, 1 / self._floats(replies[-1:])[0], _TIME)
-        return Programmed(
-            function="waveform",
-            set_high=samples.high,
-            set_low=samples.low,
-            reported_high=high,
-            reported_low=low,
-            base=samples.low + float(samples.codes[0]) / FULL_SCALE * (samples.high - samples.low),
-            width=period,
-            edge=period / samples.codes.size,
-            period=period,
-            count=count,
-            inverted=False,
-            time_error=samples.time_error,
-        )
-
-    def _state_queries(self) -> list[str]:
-        source, output = f"SOUR{self.id}", f"OUTP{self.id}"
-        return [
-            f"{source}:FUNC?",
-            f"{output}:POL?",
-            f"{source}:VOLT:LOW?",
-            f"{source}:VOLT:HIGH?",
-            f"{output}:IMP?",
-            f"{source}:BURS:STAT?",
-            f"{output}:STAT?",
-        ]
-
-    def _check_state(
-        self, function: str, polarity: str, low: float, high: float, replies: list[str]
-    ) -> tuple[float, float]:
-        """(low, high) as reported; all must be as prepared but the output, whose state is noted."""
-        self._same("function", function, replies[0])
-        self._same("polarity", polarity, replies[1])
-        reported_low, reported_high, load, burst, on = self._floats(replies[2:7])
-        self.is_on = bool(on)
-        self._agree("load", math.inf, load, _EXACT)
-        self._agree("burst", 1.0, burst, _EXACT)
-        self._agree("low level", low, reported_low, _LEVEL)
-        self._agree("high level", high, reported_high, _LEVEL)
-        return reported_low, reported_high
-
-    @property
-    def _title(self) -> str:
-        return f"{self.parent.name} output {self.id}"
-
-    def _floats(self, replies: list[str]) -> list[float]:
-        try:
-            return [parse_float(reply) for reply in replies]
-        except ValueError:
-            raise ReplyError(self._title, "read back", ";".join(replies)) from None
-
-    def _same(self, setting: str, asked: str, reported: str) -> None:
-        if not reported.upper().startswith(asked):
-            raise ReadBackError(self._title, setting, asked, reported)
-
-    def _agree(self, setting: str, asked: float, reported: float, tolerance: dict[str, float]) -> None:
-        if not math.isclose(asked, reported, **tolerance):
-            raise ReadBackError(self._title, setting, asked, reported)

@@ -146,6 +146,27 @@ class PulseShape:
         check_count(self.count)
 
 
+def checked_pulse(
+    limits: Model,
+    low: float,
+    high: float,
+    level: float,
+    base: float,
+    width: float,
+    edge: float | None,
+    period: float,
+    count: int,
+) -> PulseShape:
+    """A pulse that the model and the level limits ``low`` .. ``high`` (V) allow.
+
+    Raises:
+        SettingError
+    """
+    shape = PulseShape(level, base, width, edge, period, count)
+    shape.check(limits, low, high)
+    return shape
+
+
 def check_levels(limits: Model, low: float, high: float, floor: float, ceiling: float) -> None:
     """Refuse levels ``low`` < ``high`` outside ``floor`` .. ``ceiling``, all in V.
 

@@ -21,15 +21,15 @@ from drivers.keithley2636b_data import (
     SourceState,
     SweepData,
     checked_statements,
+    reading_time,
     sweep_data,
 )
+from drivers.keithley2636b_levels import lines_and_expression, lua_lists
 from drivers.keithley2636b_settings import Keithley2636BSettings
 from drivers.keithley2636b_trials import TrialProgram
 from drivers.wire import number, within
 
 _AFTER = {"zero": 0, "hold": 1, "off": 2}
-#: longest list of levels in a call; longer ones go ahead in pieces (a line may hold about 1000 characters)
-_LEVELS_PER_LINE = 40
 
 
 class Keithley2636BChannel(Keithley2636BSettings):
@@ -114,14 +114,14 @@ class Keithley2636BChannel(Keithley2636BSettings):
             SettingError: before anything is sent. ReadBackError, InstrumentError.
         """
         wanted = ReadSetup(limit, range_, nplc, delay, offmode, sense, autozero, function, least)
-        statements = self._changed(checked_statements(wanted))
-        if not statements and self._setup is not None:
+        statements = checked_statements(wanted)
+        if self._setup is not None and statements.items() <= self._known.items():
             return self._setup
         self._setup = None
         smu = self.smu
         names = [f"source.{wanted.limit_name}", f"measure.{wanted.range_name}", "measure.nplc"]
         func, mode, set_limit, full_scale, set_nplc = self._numbers(
-            statements, [f"{smu}.{name}" for name in ("source.func", "source.offmode", *names)]
+            self._changed(statements), [f"{smu}.{name}" for name in ("source.func", "source.offmode", *names)]
         )
         self._agree("source function", ranges.FUNCTIONS[function], func)
         self._agree("compliance", limit, set_limit)
@@ -269,21 +269,21 @@ class Keithley2636BChannel(Keithley2636BSettings):
             number(self.parent.relay_time),
         ]
         if levels is not None:
-            values = [float(v) for v in np.atleast_1d(np.asarray(levels, dtype=float))]
+            values = np.array(levels, dtype=np.float64, ndmin=1)
             count = len(values)
         elif start is None or stop is None or points is None:
             raise SettingError("a sweep needs levels, or start, stop and points")
         else:
-            values = [float(start), float(stop)]
+            values = np.array([start, stop], dtype=np.float64)
             count = 2 * points - 1 if both else points
         within("number of points", count, 1, ranges.MAX_POINTS)
-        self.check_levels(values)
+        lists = self.lua_lists(values)
         script = self.parent.load_script("sweep")
         if levels is None:
-            ends = [number(values[0]), number(values[1]), str(points), str(int(both))]
+            ends = [*map(number, values), str(points), str(int(both))]
             call = f"{script}.linear({self.smu},{','.join([*ends, *options])})"
         else:
-            *ahead, expression = self.level_list(script, values)
+            *ahead, expression = lines_and_expression(script, lists)
             for line in ahead:
                 self.parent.write(line)
             call = f"{script}.sweep({self.smu},{expression},{','.join(options)})"
@@ -332,23 +332,13 @@ class Keithley2636BChannel(Keithley2636BSettings):
         script: str = self.parent.load_script("sweep")
         return script
 
-    def level_list(self, script: str, values: Sequence[float]) -> list[str]:
-        """Lua expression for the levels, which comes last, and the lines that go ahead of it if the list is long."""
-        if len(values) <= _LEVELS_PER_LINE:
-            return ["{" + ",".join(map(number, values)) + "}"]
-        lines = [f"{script}.levels={{}}"]
-        for first in range(0, len(values), _LEVELS_PER_LINE):
-            piece = ",".join(map(number, values[first : first + _LEVELS_PER_LINE]))
-            lines.append(f"for _,v in ipairs({{{piece}}}) do table.insert({script}.levels,v) end")
-        return [*lines, f"{script}.levels"]
-
-    def check_levels(self, values: Sequence[float]) -> None:
-        """Refuse levels outside the limits of this driver or the instrument's power.
+    def lua_lists(self, levels: npt.NDArray[np.float64]) -> list[str]:
+        """Levels, shape (n,), as text, in lists that are short enough for a line each.
 
         Raises:
-            SettingError
+            SettingError: levels outside the limits of this driver or the instrument's power.
         """
-        self.setup.check_levels(values, *self._limits)
+        return lua_lists(levels, self.setup, *self._limits)
 
     # programs
 
@@ -370,7 +360,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         with self.parent.patience(patience):
             self.parent.write(call)
             try:
-                succeeded, errors, count = self.parent.read_block(3)
+                succeeded, errors, count = self.parent.read_block(3).tolist()
                 columns = self.parent.read_block(COLUMNS * int(count)) if count else np.empty(0)
                 failure = None if succeeded else self.parent.read().strip()
             except pyvisa.VisaIOError as error:
@@ -388,7 +378,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
     @property
     def reading_time(self) -> float:
         """Upper estimate of the time of one reading, s."""
-        return self.setup.reading_time(self.parent.line_frequency)
+        return reading_time(self.setup, self.parent.line_frequency)
 
     @property
     def title(self) -> str:

@@ -169,15 +169,6 @@ class ReadSetup:
         lowest = min(ranges.SETTLING) if self.function == "voltage" else ranges.VOLTAGE_RANGES[0]
         return lowest if self.least is None else max(self.least, lowest)
 
-    def reading_time(self, line_frequency: float) -> float:
-        """Upper estimate of the time of one reading, s; autorange may walk through all ranges."""
-        delays = [t for scale, t in ranges.SETTLING.items() if self.least is None or scale >= self.least * (1 - 1e-6)]
-        if self.range_ is not None:
-            delays = [t for scale, t in ranges.SETTLING.items() if scale >= self.range_ * (1 - 1e-6)][:1]
-        walk = len(delays)
-        delay = sum(delays) if self.delay is None else self.delay * walk
-        return delay + 3 * walk * self.nplc / line_frequency + 0.01  # autozero may add two conversions to each
-
 
 @lru_cache(maxsize=64)
 def checked_statements(setup: ReadSetup) -> dict[str, str]:
@@ -188,6 +179,17 @@ def checked_statements(setup: ReadSetup) -> dict[str, str]:
     """
     setup.check()
     return setup.statements()
+
+
+@lru_cache(maxsize=64)
+def reading_time(setup: ReadSetup, line_frequency: float) -> float:
+    """Upper estimate of the time of one reading, s; autorange may walk through all ranges."""
+    delays = [t for scale, t in ranges.SETTLING.items() if setup.least is None or scale >= setup.least * (1 - 1e-6)]
+    if setup.range_ is not None:
+        delays = [t for scale, t in ranges.SETTLING.items() if scale >= setup.range_ * (1 - 1e-6)][:1]
+    walk = len(delays)
+    delay = sum(delays) if setup.delay is None else setup.delay * walk
+    return delay + 3 * walk * setup.nplc / line_frequency + 0.01  # autozero may add two conversions to each
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,6 @@ def sweep_data(columns: npt.NDArray[np.float64], points: int) -> SweepData:
         amps=amps,
         time=time,
         ranges=full_scale,
-        status=COMPLIANCE * limited.astype(np.int64) + OVERFLOW * overflow.astype(np.int64),
+        status=COMPLIANCE * limited + OVERFLOW * overflow,
         complete=len(columns) == points,
     )

@@ -13,6 +13,7 @@ import pyvisa
 from drivers import keithley2636b_settings as ranges
 from drivers.errors import ErrorEntry, InstrumentError, SettingError
 from drivers.keithley2636b_data import COLUMNS, RUNTIME_ERROR, SweepData, sweep_data
+from drivers.keithley2636b_levels import lines_and_expression
 from drivers.wire import number, within
 
 if TYPE_CHECKING:
@@ -91,11 +92,10 @@ class TrialProgram:
 
     def read(self, levels: npt.ArrayLike) -> int:
         """Sweep through ``levels`` (V), as ``sweep`` does, then level 0; number of this reading in the trial."""
-        values = [float(v) for v in np.atleast_1d(np.asarray(levels, dtype=float))]
+        values = np.array(levels, dtype=np.float64, ndmin=1)
         within("number of points", len(values), 1, ranges.MAX_POINTS)
-        self._channel.check_levels(values)
         reading = sum(length is not None for length in self._lengths)
-        *ahead, expression = self._channel.level_list(self._script, values)
+        *ahead, expression = lines_and_expression(self._script, self._channel.lua_lists(values))
         self._lines += ahead
         self._step(f"read({reading},{expression})", len(values) * self._channel.reading_time, len(values))
         return reading

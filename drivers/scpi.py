@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import lru_cache
 
 import pyvisa
 
@@ -17,6 +17,7 @@ _EVENT_CLASSES = {
     8: ErrorEntry(-300, "Device-specific error (event status register; the queue is empty)"),
     4: ErrorEntry(-400, "Query error (event status register; the queue is empty)"),
 }
+_ERROR_BITS = sum(_EVENT_CLASSES)
 #: power on, user request, request control, operation complete: in the queue, but no errors
 _EVENTS = range(-899, -499)
 #: entries read before a queue is given up as endless (the AFG31000's holds 64)
@@ -34,6 +35,7 @@ def parse_float(reply: str) -> float:
     return float("inf") if value > INFINITE else value
 
 
+@lru_cache(maxsize=64)  # nearly always the same: no error
 def parse_error(reply: str) -> ErrorEntry:
     """``-222,"Data out of range"`` as an entry.
 
@@ -52,7 +54,8 @@ def block(data: bytes) -> bytes:
     return f"#{len(length)}{length}".encode("ascii") + data
 
 
-def _message(parts: Sequence[str]) -> str:
+@lru_cache(maxsize=256)  # the same few, again and again
+def _message(*parts: str) -> str:
     headed = [p if p.startswith("*") else f":{p}" for p in parts]
     return ";".join([*headed, "*ESR?", ":SYST:ERR?"])
 
@@ -74,9 +77,12 @@ class ScpiInstrument(WireInstrument):
             ReplyError: not one reply per query.
             pyvisa.VisaIOError: no reply, and no error queued that explains it.
         """
-        message = _message([*commands, *queries])
-        with self._explained(message):
+        message = _message(*commands, *queries)
+        try:
             reply = self.ask(message).strip()
+        except pyvisa.VisaIOError as error:
+            self._explain(error, message)
+            raise
         return self._values(message, reply, len(queries))
 
     def block_and_values(self, query: str, queries: Sequence[str] = ()) -> tuple[bytes, list[str]]:
@@ -87,26 +93,24 @@ class ScpiInstrument(WireInstrument):
         Raises:
             InstrumentError, ReplyError, pyvisa.VisaIOError: as ``exchange``.
         """
-        message = _message([query, *queries])
-        with self._explained(message):
+        message = _message(query, *queries)
+        try:
             self.write(message)
             start = self.read_bytes(2)
             if start[:1] != b"#" or not start[1:].isdigit():
                 raise ReplyError(self.name, message, start)
             data: bytes = self.read_bytes(int(self.read_bytes(int(start[1:]))))
             reply = self.read().strip()
+        except pyvisa.VisaIOError as error:
+            self._explain(error, message)
+            raise
         return data, self._values(message, reply.removeprefix(";"), len(queries))
 
-    @contextmanager
-    def _explained(self, message: str) -> Iterator[None]:
-        """After a reply that did not come: the error queued for it, if any."""
-        try:
-            yield
-        except pyvisa.VisaIOError as error:
-            if timed_out(error):  # an instrument that drops the rest of a faulty message says so in its queue
-                self.clear_link()
-                self.check_errors(message)
-            raise
+    def _explain(self, error: pyvisa.VisaIOError, message: str) -> None:
+        """After a reply that did not come: raise the error queued for it, if any."""
+        if timed_out(error):  # an instrument that drops the rest of a faulty message says so in its queue
+            self.clear_link()
+            self.check_errors(message)
 
     def _values(self, message: str, reply: str, count: int) -> list[str]:
         """Replies of ``count`` queries, out of a reply that ends with event register and error entry."""
@@ -118,7 +122,7 @@ class ScpiInstrument(WireInstrument):
             raise ReplyError(self.name, message, reply) from None
         if len(values) != count + 2:
             raise ReplyError(self.name, message, reply)
-        if entry.code or events & sum(_EVENT_CLASSES):
+        if entry.code or events & _ERROR_BITS:
             self._raise(message, entry, events)
         return [value.strip() for value in values[:-2]]
 

@@ -18,6 +18,9 @@ from drivers.wire import WireInstrument, timed_out
 #: how often, and how long each time in s, an instrument is asked to answer in turn
 _ATTEMPTS = 4
 _MARK_TIMEOUT = 1.0
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+#: a number in a binary answer: little-endian REAL64
+_REAL64 = np.dtype("<f8")
 #: lines, or errors, read before the instrument is given up as babbling
 _MOST_LINES = 1000
 
@@ -70,9 +73,8 @@ class TspInstrument(WireInstrument):
         Raises:
             ReplyError
         """
-        booleans = {"true": 1.0, "false": 0.0}
         try:
-            return [booleans[v] if v in booleans else float(v) for v in values]
+            return [_BOOLEANS[v] if v in _BOOLEANS else float(v) for v in values]
         except ValueError:
             raise ReplyError(self.name, command, "\t".join(values)) from None
 
@@ -160,9 +162,9 @@ class TspInstrument(WireInstrument):
             ReplyError: not a block of this length.
         """
         data: bytes = self.read_bytes(2 + 8 * count + 1)
-        if data[:2] != b"#0" or data[-1:] != b"\n":
+        if not (data.startswith(b"#0") and data.endswith(b"\n")):
             raise ReplyError(self.name, "printbuffer", data[:32])
-        return np.frombuffer(data[2:-1], dtype="<f8").astype(np.float64)
+        return np.frombuffer(data, _REAL64, count, offset=2).astype(np.float64)
 
     def _has(self, name: str) -> bool:
         return self.exchange([], [f"{name} ~= nil"]) == ["true"]

@@ -13,7 +13,7 @@ import pytest
 import pyvisa
 
 from drivers.errors import InstrumentError, ReadBackError, ReplyError, SettingError
-from drivers.keithley2636b_data import ReadSetup
+from drivers.keithley2636b_data import ReadSetup, reading_time
 
 Connect = Callable[..., Any]
 TIMEOUT = pyvisa.VisaIOError(pyvisa.constants.StatusCode.error_timeout)
@@ -168,7 +168,7 @@ def test_11_the_link_waits_as_long_as_the_sweep_may_take(smu_on_wire: Connect) -
 def test_11_estimate_covers_conversion_autozero_and_the_ranges_delay(range_: float | None) -> None:
     setup = ReadSetup(1e-5, range_, 1.0, None, "high_z", "local", "auto", "voltage")
     longest = 0.45 if range_ in (None, 100e-12, 1e-9) else 0.0
-    assert setup.reading_time(50) >= longest + 3 / 50
+    assert reading_time(setup, 50) >= longest + 3 / 50
 
 
 def test_13_errors_that_come_only_when_the_output_goes_on_are_raised_there(smu_on_wire: Connect) -> None:

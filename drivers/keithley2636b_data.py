@@ -217,7 +217,7 @@ class Measurement:
 def sweep_data(columns: npt.NDArray[np.float64], points: int) -> SweepData:
     """Columns of the script's answer, (n, 6), as readings; ``points`` were asked for."""
     level, volts, amps, time, status, full_scale = columns.T
-    limited = (status.astype(np.int64) & _BUFFER_COMPLIANCE) != 0
+    limited = (status.astype(np.int64) & _BUFFER_COMPLIANCE) // _BUFFER_COMPLIANCE
     overflow = np.maximum(abs(volts), abs(amps)) >= _OVERFLOW_READING
     return SweepData(
         set=level,

@@ -6,25 +6,29 @@ sweep and sample several channels together (B1500A). A terminal that is only hel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labctl.bench.opening import OpenBench
+from labctl.numerics import COMPLIANCE, OVERFLOW
 from labctl.plan import operations as o
 from labctl.plan.shapes import LEVELS_SETTLE, RECORD_POLL
-from labctl.store.flags import Flags
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+_OTHER = 4  # bit of a point's status, see Points
+
+
+@dataclass(frozen=True, slots=True)
 class Points:
     """Measured points of one terminal, each array (n,): volts asked and measured, amperes, seconds, status bits.
 
-    ``other``: another terminal of the measurement was in compliance, so the device was not at the levels asked for.
+    ``status``: 1 the terminal was in compliance, 2 its reading overflowed, 4 another terminal of the measurement was
+    in compliance, so the device was not at the levels asked for.
     """
 
     set: Floats
@@ -32,17 +36,25 @@ class Points:
     amps: Floats
     time: Floats
     status: NDArray[np.int64]
-    compliance: NDArray[np.bool_]
-    overflow: NDArray[np.bool_]
     range: float = np.nan
-    other: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, bool))
+
+    @property
+    def compliance(self) -> NDArray[np.bool_]:
+        return np.asarray(self.status & COMPLIANCE != 0)
+
+    @property
+    def overflow(self) -> NDArray[np.bool_]:
+        return np.asarray(self.status & OVERFLOW != 0)
+
+    @property
+    def other(self) -> NDArray[np.bool_]:
+        return np.asarray(self.status & _OTHER != 0)
 
     @property
     def flags(self) -> int:
         """Flags of a row from its points (rule 5: flagged, never dropped)."""
-        compliance = Flags.COMPLIANCE if self.compliance.any() or self.other.any() else 0
-        overflow = Flags.OVERFLOW if self.overflow.any() else 0
-        return int(compliance | overflow)
+        bits = int(np.bitwise_or.reduce(self.status))
+        return COMPLIANCE * (bits & (COMPLIANCE | _OTHER) != 0) | OVERFLOW * (bits & OVERFLOW != 0)
 
     @property
     def trace(self) -> dict[str, NDArray[Any]]:
@@ -158,10 +170,8 @@ def record_during(bench: OpenBench, op: o.Record, duration: float, variables: di
         assert station.level is not None
         data = bench.channel(station.source).fetch_record()
         level = np.full(len(data.time), station.level.at(variables))
-        status = np.where(data.clipped, 2, 0).astype(np.int64)  # the fast unit has no compliance
-        found[station.terminal] = Points(
-            level, level, data.value, data.time, status, np.zeros(len(level), bool), data.clipped, data.range
-        )
+        status = np.where(data.clipped, OVERFLOW, 0).astype(np.int64)  # the fast unit has no compliance
+        found[station.terminal] = Points(level, level, data.value, data.time, status, data.range)
     return found
 
 
@@ -194,34 +204,15 @@ def hold_others(
 
 def of_channel(data: Any) -> Points:
     """Points of a channel that measures by itself."""
-    status = np.asarray(data.status, np.int64)
-    return Points(data.set, data.volts, data.amps, data.time, status, data.compliance, data.overflow, data.range_)
+    return Points(data.set, data.volts, data.amps, data.time, np.asarray(data.status, np.int64), data.range_)
 
 
 def of_curve(curve: Any, channel: str) -> Points:
     status = np.asarray(curve.status[channel], np.int64)
-    return Points(
-        curve.set,
-        curve.volts[channel],
-        curve.amps[channel],
-        curve.time,
-        status,
-        (status & 1).astype(bool),
-        (status & 2).astype(bool),
-        other=(status & 4).astype(bool),
-    )
+    return Points(curve.set, curve.volts[channel], curve.amps[channel], curve.time, status)
 
 
 def of_samples(taken: Any, channel: str, level: float) -> Points:
-    status = np.asarray(taken.status[channel], np.int64)
     asked = np.full(len(taken.time), level)
-    return Points(
-        asked,
-        taken.volts[channel],
-        taken.amps[channel],
-        taken.time,
-        status,
-        (status & 1).astype(bool),
-        (status & 2).astype(bool),
-        other=(status & 4).astype(bool),
-    )
+    status = np.asarray(taken.status[channel], np.int64)
+    return Points(asked, taken.volts[channel], taken.amps[channel], taken.time, status)

@@ -217,6 +217,9 @@ class Device(_Model):
         default=None,
         description="of the channel: smallest at any level within the limits, largest at small voltage",
     )
+    read_resistance: tuple[Ohms, Ohms] | None = Field(
+        default=None, description="of the channel at reading voltages, smallest and largest: for expected durations"
+    )
     expected: tuple[Expectation, ...] = Field(
         default=(), description="currents expected at given levels: a sweep that must exceed its compliance is refused"
     )
@@ -231,6 +234,10 @@ class Device(_Model):
     def _limits_can_be_proved(self) -> Device:
         if self.resistance is not None and not 0 < self.resistance[0] <= self.resistance[1]:
             raise ValueError("'resistance' is the smallest and the largest one, both above 0 ohm")
+        if self.read_resistance is not None:
+            inside = self.resistance or self.read_resistance
+            if not inside[0] <= self.read_resistance[0] <= self.read_resistance[1] <= inside[1]:
+                raise ValueError("'read_resistance' is the smallest and the largest one, and within 'resistance'")
         if self.limits.field is not None and self.length is None:
             raise ValueError("a limit of the field needs the channel's 'length'")
         if self.limits.energy is not None and self.resistance is None:

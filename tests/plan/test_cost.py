@@ -61,13 +61,44 @@ def test_a_search_and_a_retry_have_bounds() -> None:
     until = cost(
         "- until: {reading: r, above: 1 kohm}\n  at_most: 10\n  do:\n    " + PULSE + "    " + READ + "- wait: 1 s\n"
     )
-    assert (until.fewest["resistance"], until.rows["resistance"], until.most["resistance"]) == (1, 4, 10)
-    assert (until.pulses, until.most_pulses) == (4, 10)
+    assert (until.fewest["resistance"], until.rows["resistance"], until.most["resistance"]) == (1, 3, 10)
+    assert (until.pulses, until.most_pulses) == (3, 10)
     assert until.shortest < until.duration < until.longest
     confirm = "- confirm: {reset: a, against: r, within: 20 %, retry: 2}\n"
     retried = cost(READ + PULSE.replace("us}", "us, role: reset}") + READ.replace("as: r", "as: a") + confirm)
     assert (retried.rows["resistance"], retried.most["resistance"]) == (2, 4)
     assert (retried.rows["confirm"], retried.most["confirm"]) == (1, 3)
+
+
+def test_expected_passes_of_loops_that_end_on_a_reading() -> None:
+    """Of a chance that may be anything: the mean of 1/p up to the bound. Of a search: the middle of its turns."""
+    until = "- until: {reading: r, near: 1 kohm, within: 1 ohm}\n  at_most: 4\n"
+    body = "  do:\n    - wait: 1 s\n    " + READ
+    assert cost(until + body).kinds["wait"] == pytest.approx(1 + 1 / 2 + 1 / 3 + 1 / 4)
+    vary = "  vary: {pause: {from: 1 s, to: 3 s}}\n"
+    assert cost(until + vary + body).kinds["wait"] == pytest.approx((1 + 4) / 2)
+    once = cost(until.replace("at_most: 4", "at_most: 1") + body)
+    assert once.kinds["wait"] == 1
+    assert once.rows == once.fewest == once.most
+
+
+def test_readings_are_expected_at_their_own_resistances_and_bounded_at_any() -> None:
+    """A device conducts better at high voltage than any reading sees."""
+    bench = load_bench("hnno")
+    assert bench.device.read_resistance == (50e3, 1e6)
+    assert bench.device.resistance == (25e3, 1e6)
+
+    def read(**device: tuple[float, float] | None) -> Cost:
+        changed = bench.model_copy(update={"device": bench.device.model_copy(update=device)})
+        return build_plan(loads_protocol(HEAD + READ, "p.yaml"), changed, seed=1).cost
+
+    both, any_, those = read(), read(read_resistance=None), read(resistance=bench.device.read_resistance)
+    assert both.duration == those.duration > any_.duration
+    assert (both.shortest, both.longest) == (any_.shortest, any_.longest)
+    assert both.shortest < those.shortest
+    states = read(read_resistance=(400e3, 400e3))
+    assert any_.shortest < states.duration < any_.longest
+    assert (states.shortest, states.longest) == (any_.shortest, any_.longest)
 
 
 def test_a_fixed_range_and_delay_leave_nothing_open() -> None:

@@ -14,6 +14,9 @@ from labctl.protocol.catalogue import catalogue
 from labctl.store.flags import Flags
 
 TOLERANCE = 0.05
+#: where nearly all is reading at 0.1 V: what the resistances that a reading may meet leave open
+READING = 0.01
+MOSTLY_READING = {"hnno/spiking_probability", "hnno/state_hold", "hnno/statistics", "hnno/width_dependence"}
 #: what is set so that a protocol runs in a fraction of a second of CPU
 FEWER: dict[str, dict[str, str]] = {
     "aab/conditioned_pulse": {"duration": "5 s"},
@@ -81,5 +84,6 @@ def test_the_predicted_duration_is_the_virtual_one(name: str, bench: str | None,
     for table, count in rows.items():
         assert cost.fewest[table] <= count <= cost.most[table]
     if not adapts:
-        assert taken == pytest.approx(cost.duration, rel=TOLERANCE)
+        near = READING if name in MOSTLY_READING and bench is None else TOLERANCE
+        assert taken == pytest.approx(cost.duration, rel=near)
         assert rows == {table: count for table, count in cost.rows.items() if count}

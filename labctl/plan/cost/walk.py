@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
@@ -130,18 +129,20 @@ def for_each(walk: Walk, op: o.ForEach, tally: Tally) -> None:
 def until(walk: Walk, op: o.Until, tally: Tally) -> None:
     """Once at least, as often as it may at most.
 
-    Every order of magnitude between is as likely: the expected number is the mean of that, in whole passes.
+    Expected: the chance that a pass is the last one is not known, and every chance is as likely (the mean number of
+    passes is 1 + 1/2 + ... + 1/at_most). A search halves what remains until that is narrow enough, and each number of
+    halvings is as likely.
     """
-    expected = 1 if op.at_most <= 1 else round((op.at_most - 1) / math.log(op.at_most))
+    most = op.at_most
     if op.search is None:
-        walk.repeated(op.body, (1, expected, op.at_most), tally)
+        walk.repeated(op.body, (1, sum(1 / turn for turn in range(1, most + 1)), most), tally)
         return
     ways = [_way(walk, op, op.search, distance) for distance in (1.0, -1.0)]
     longest = max(ways, key=lambda way: sum(one.duration[2] for one in way))
     for way in ways:
         for turn, one in enumerate(way):
             first = float(way is ways[0] and turn == 0)  # of all searches the same
-            tally.merge(one, (first, (turn < expected) / len(ways), float(way is longest)))
+            tally.merge(one, (first, (most - turn) / most / len(ways), float(way is longest)))
 
 
 def _way(walk: Walk, op: o.Until, search: o.Search, distance: float) -> list[Tally]:

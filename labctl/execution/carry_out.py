@@ -69,10 +69,11 @@ def carry_out(
     status, reason, code = "complete", "", 0
     flagged = flags = 0
 
-    def log(*message: Any) -> None:
+    def log_what_is_new(*message: Any) -> None:
         if executor.recording:
             recorder.wire(*message)
 
+    log = recorder.wire if executor.recording else log_what_is_new
     with bench.wire.log(log), _sigterm_raises():
         try:
             for step in executor.steps():

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 Trace = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One row of the table ``kind``, and the raw points behind it (SI units, equally long arrays)."""
 
     kind: str
@@ -19,8 +17,7 @@ class Event:
     trace: Trace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """Said before the first byte of an operation that acts on the device: what is about to be done.
 
     ``rows``: events that it will leave; while fewer are stored, it may have reached the device all the same.

@@ -98,6 +98,11 @@ class Executor:
         Raises:
             StopRun: the protocol asks to stop; errors of the instruments pass through.
         """
+        if isinstance(self._past, NoPast):
+            for step in self._one_by_one(self._plan.ops):
+                self._count += isinstance(step, Event)
+                yield step
+            return
         yield from self._caught_up()
         for step in self._one_by_one(self._plan.ops):
             if isinstance(step, Intent):
@@ -121,8 +126,9 @@ class Executor:
             yield from self._actions[type(op)](op)
 
     def _event(self, found: Found) -> Event:
+        done = self._block.time if self._block is not None else None  # by a program, or else by now
         row = {
-            "time": self._now - self._start,
+            "time": (float(self._clock.now) if done is None else done) - self._start,
             "step": found.node,
             "state": self._state,
             **self._here.loops,
@@ -130,12 +136,6 @@ class Executor:
             "flags": found.flags | self._flags,
         }
         return Event(found.kind, row, found.trace)
-
-    @property
-    def _now(self) -> float:
-        """Time (s) of what was done last: by the bench's clock, or as a program says."""
-        done = self._block.time if self._block is not None else None
-        return float(self._clock.now) if done is None else done
 
     def _said(self, kind: str, op: o.Op, flags: int = 0, **measured: Any) -> Event:
         return self._event(Found(kind, op.node, flags, measured))

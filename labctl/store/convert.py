@@ -24,7 +24,7 @@ def convert(journal: Path, path: Path) -> None:
         reader.close()
 
 
-def write_run_file(content: c.Content, path: Path, added: Sequence[c.Status]) -> None:
+def write_run_file(content: JournalReader, path: Path, added: Sequence[c.Status]) -> None:
     """Write a run file, which is there whole or not at all; ``added`` entries end its history. Raises OSError."""
     temporary = temporary_of(path)
     last = c.open_block(content)

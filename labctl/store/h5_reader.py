@@ -315,5 +315,7 @@ class H5Reader:
     def wire(self, number: int) -> bytes:
         heads, offsets, data = self._wire
         head, start = heads[number], int(offsets[number])
+        if head["time"] != head["time"]:  # lost
+            return b""
         message = data[start : start + int(head["length"])]
         return c.WIRE.pack(number, head["time"], head["instrument"], head["direction"]) + message

@@ -1,8 +1,10 @@
 """The journal: an append-only file of checksummed records, written while a run goes on.
 
 File: the line ``MAGIC``, then records. Record: head (b"LJ", tag u16, length u32, CRC-32 u32, little-endian), payload.
-The checksum covers the payload and starts from tag and length. One event is one ``os.write``; when that returns, the
-event survives the end of the process (not a power cut: that takes the ``fsync`` of :meth:`JournalWriter.sync`).
+The checksum covers the payload and starts from tag and length. A bundle is a record of items, each a tag u16, a length
+u32 and what a record of that tag has for a payload: an event and the messages before it are there together or not at
+all. One event is one ``os.write``; when that returns, the event survives the end of the process (not a power cut: that
+takes the ``fsync`` of :meth:`JournalWriter.sync`).
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import errno
 import os
 import secrets
 import struct
-import time
 import zlib
 from enum import IntEnum
 from pathlib import Path
+from time import monotonic
 
 from labctl.store import locking
 from labctl.store.content import Block, Counts
@@ -22,6 +24,7 @@ from labctl.store.files import BINARY, publish, sync_folder
 
 MAGIC = b"labctl journal 1\n"
 HEAD = struct.Struct("<2sHII")
+ITEM = struct.Struct("<HI")
 SIGN = b"LJ"
 BLOCK = struct.Struct("<6Q32s")
 
@@ -37,6 +40,7 @@ class Tag(IntEnum):
     WIRE = 4
     STATUS = 5
     BLOCK = 6
+    BUNDLE = 7
     EVENT = 0x1000
     ROWS = 0x8000
 
@@ -81,7 +85,7 @@ class JournalWriter:
             raise
         self.size = len(data)
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | BINARY)
-        self._synced = time.monotonic()
+        self._synced = monotonic()
         if not locking.take(self._fd) or not os.path.samestat(os.fstat(self._fd), os.stat(path)):
             self.close()
             raise FileExistsError(errno.EEXIST, "another process took the new journal", str(path))
@@ -101,11 +105,11 @@ class JournalWriter:
     def sync(self) -> None:
         """Have everything on the disk (fdatasync)."""
         _sync_data(self._fd)
-        self._synced = time.monotonic()
+        self._synced = monotonic()
 
     def sync_older_than(self, seconds: float) -> None:
         """:meth:`sync` if the last one is longer ago."""
-        if time.monotonic() - self._synced > seconds:
+        if monotonic() - self._synced > seconds:
             self.sync()
 
     def close(self) -> None:

@@ -21,12 +21,14 @@ import numpy.typing as npt
 from labctl.store import content as c
 from labctl.store import locking
 from labctl.store.errors import RunFileError
-from labctl.store.journal import HEAD, MAGIC, SIGN, Tag, checksum, unpack_block
+from labctl.store.journal import HEAD, ITEM, MAGIC, SIGN, Tag, checksum, unpack_block
 
 _NUMBER = struct.Struct("<q")
+_BYTES = 1 << 22  # of traces or messages that are gathered at once
 _STRETCH = 16  # rows on end from which on a stretch is copied as a whole
 _TRACE_FIELD = 16  # place of a row's trace number: after event and wire
-_HEAD_FIELDS = np.dtype([("sign", "S2"), ("tag", "<u2"), ("length", "<u4"), ("crc", "<u4")])
+_LONG = 256  # bytes per stretch from which on stretches are copied one by one
+_EVENT, _ROWS, _WIRE, _BUNDLE = int(Tag.EVENT), int(Tag.ROWS), int(Tag.WIRE), int(Tag.BUNDLE)  # plain numbers: faster
 _WIRE_FIELDS = np.dtype([("number", "<i8"), ("time", "<f8"), ("instrument", "<u4"), ("direction", "<u4")])
 
 
@@ -63,6 +65,7 @@ class JournalReader:
         self._rows: list[array[int]] = []  # per kind: where the rows are
         self._traces = array("q")  # per number: where the trace is, 0 lost
         self._wires = array("q")
+        self._wire_lengths = array("I")
         self._events = 0
         self._end = 0
         self._map: mmap.mmap | bytes = b""
@@ -126,7 +129,7 @@ class JournalReader:
         heads = np.empty(len(places), c.WIRE_HEAD)
         for name in ("time", "instrument", "direction"):
             heads[name] = messages[name]
-        heads["length"] = self._take(np.maximum(places - HEAD.size, 0), _HEAD_FIELDS)["length"] - np.uint32(c.WIRE.size)
+        heads["length"] = np.frombuffer(self._wire_lengths, np.uint32) - np.uint32(c.WIRE.size) if len(places) else 0
         heads[lost] = (np.nan, 0, 0, 0)
         return heads
 
@@ -166,10 +169,39 @@ class JournalReader:
 
     def wire(self, number: int) -> bytes:
         start = self._wires[number]
-        if not start:
-            return b""
-        length = HEAD.unpack_from(self._map, start - HEAD.size)[2]
-        return bytes(self._map[start : start + length])
+        return bytes(self._map[start : start + self._wire_lengths[number]]) if start else b""
+
+    def messages(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """The bytes of all messages, one after the other, without their heads."""
+        lengths = self.wire_heads()["length"].astype(np.int64)
+        places = np.frombuffer(self._wires, np.int64) + c.WIRE.size if len(lengths) else lengths
+        return self._stretches(places, lengths)
+
+    def channel(self, numbers: npt.NDArray[np.int64], channel: int) -> Iterator[npt.NDArray[Any]]:
+        """Values of one channel of traces that have the same layout and are not lost, one after the other."""
+        places = np.frombuffer(self._traces, np.int64)[numbers]
+        heads = self._take(places, c.TRACE_HEAD)
+        layout = self.trace_layouts[int(heads["layout"][0])]
+        points = heads["points"].astype(np.int64)
+        places = places + c.TRACE.size + points * sum(layout.sizes[:channel])
+        for part in self._stretches(places, points * layout.sizes[channel]):
+            yield part.view(layout.channels[channel][1])
+
+    def _stretches(
+        self, places: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+    ) -> Iterator[npt.NDArray[np.uint8]]:
+        """Stretches of the file, one after the other, in parts of ``_BYTES`` or the length of one that is longer."""
+        ends = np.cumsum(lengths)
+        steps = (ends - lengths) // _BYTES
+        for some in np.split(np.arange(len(places)), np.flatnonzero(np.diff(steps)) + 1) if len(places) else ():
+            start, length = places[some], lengths[some]
+            total = int(length.sum())
+            if total > _LONG * len(some):
+                data = b"".join(self._map[a : a + n] for a, n in zip(start.tolist(), length.tolist(), strict=True))
+                yield np.frombuffer(data, np.uint8)
+            else:
+                before = np.cumsum(length) - length
+                yield np.frombuffer(self._map, np.uint8)[np.arange(total) + np.repeat(start - before, length)]
 
     def _places(self, kind: int, start: int, stop: int) -> npt.NDArray[np.int64]:
         rows = self._rows[kind]
@@ -204,6 +236,7 @@ class JournalReader:
             )
         self.identity = c.Identity.from_dict(json.loads(self._map[found[1] : found[2]]))
         self._rows = [array("q") for _ in self.identity.layouts]
+        self._sizes = [layout.dtype.itemsize for layout in self.identity.layouts]
         self._end = found[2]
 
     def _record(self, at: int) -> tuple[int, int, int] | None:
@@ -223,9 +256,6 @@ class JournalReader:
         size = len(data)
         at = self._end
         unpack, crc32, head = HEAD.unpack_from, zlib.crc32, HEAD.size
-        sizes = [layout.dtype.itemsize for layout in self.identity.layouts]
-        rows = [places.append for places in self._rows]
-        kinds = len(sizes)
         with memoryview(data) as view:
             while at < size:
                 start = at + head
@@ -233,12 +263,10 @@ class JournalReader:
                     sign, tag, length, crc = unpack(data, at)
                     stop = start + length
                     if sign == SIGN and stop <= size and crc32(view[start:stop], tag << 16 ^ length) == crc:
-                        if 0 <= (kind := tag - Tag.EVENT) < kinds:
-                            rows[kind](start)
-                            if length > sizes[kind]:
-                                self._note_trace(start, sizes[kind])
+                        if tag == _BUNDLE:
+                            self._note_items(start, stop)
                         else:
-                            self._note(tag, start, stop, sizes)
+                            self._note(tag, start, stop)
                         at = stop
                         continue
                 found = self._next_record(at)
@@ -252,7 +280,7 @@ class JournalReader:
         self._end = at
         if not self.history:  # its record is damaged
             self.history.append(c.Status(self.identity.header["started"], "running", 0))
-        self._events = max((self._last_event(kind) + 1 for kind in range(kinds)), default=0)
+        self._events = max((self._last_event(kind) + 1 for kind in range(len(self._rows))), default=0)
 
     def _next_record(self, at: int) -> int:
         """Where the next valid record starts after a bad one at ``at``; -1 if there is none."""
@@ -270,17 +298,36 @@ class JournalReader:
         n = self.count(kind)
         return int(self._take(self._places(kind, n - 1, n), np.dtype("<i8"))[0]) if n else -1
 
-    def _note_trace(self, start: int, row_size: int) -> None:
-        (number,) = _NUMBER.unpack_from(self._map, start + _TRACE_FIELD)
-        _put(self._traces, number, start + row_size, 0)
+    def _note_items(self, at: int, stop: int) -> None:
+        """Note what a bundle holds."""
+        data, unpack, size = self._map, ITEM.unpack_from, ITEM.size
+        counting = not self.damage  # then messages have the numbers 0, 1, 2, ...: each is the next one
+        while at < stop:
+            tag, length = unpack(data, at)
+            at += size
+            if counting and tag == _WIRE:
+                self._wires.append(at)
+                self._wire_lengths.append(length)
+            else:
+                self._note(tag, at, at + length)
+            at += length
 
-    def _note(self, tag: int, start: int, stop: int, sizes: list[int]) -> None:
-        """Keep what a record other than an event says, or where it is."""
-        payload = self._map[start:stop]
-        if tag == Tag.WIRE:
-            (number,) = _NUMBER.unpack_from(payload)
+    def _note(self, tag: int, start: int, stop: int) -> None:
+        """Keep what a record says, or where it is."""
+        sizes = self._sizes
+        if 0 <= (kind := tag - _EVENT) < len(sizes):
+            self._rows[kind].append(start)
+            if stop - start > sizes[kind]:
+                (number,) = _NUMBER.unpack_from(self._map, start + _TRACE_FIELD)
+                _put(self._traces, number, start + sizes[kind], 0)
+            return
+        if tag == _WIRE:
+            (number,) = _NUMBER.unpack_from(self._map, start)
             _put(self._wires, number, start, 0)
-        elif 0 <= (kind := tag - Tag.ROWS) < len(sizes):
+            _put(self._wire_lengths, number, stop - start, c.WIRE.size)
+            return
+        payload = self._map[start:stop]
+        if 0 <= (kind := tag - _ROWS) < len(sizes):
             self._rows[kind].frombytes(np.arange(start, stop, sizes[kind]).tobytes())
         elif tag == Tag.STRING:
             _put(self.strings, int.from_bytes(payload[:4], "little"), payload[4:].decode(), c.LOST_TEXT)
@@ -300,6 +347,9 @@ class JournalReader:
 
 def _put(sequence: Any, number: int, value: Any, lost: Any) -> None:
     """``sequence[number] = value``; numbers come in order, but what went missing before this one is filled in."""
-    while len(sequence) <= number:
+    while len(sequence) < number:
         sequence.append(lost)
-    sequence[number] = value
+    if len(sequence) == number:
+        sequence.append(value)
+    else:
+        sequence[number] = value

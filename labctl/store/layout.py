@@ -11,13 +11,12 @@ import numpy.typing as npt
 
 from labctl.store import content as c
 from labctl.store.header import canonical
+from labctl.store.journal_reader import JournalReader
 from labctl.store.sheet import ROWS, Sheet, new_file
 from labctl.store.tables import Column, RowLayout
 
 if TYPE_CHECKING:
     import h5py
-
-_BYTES = 1 << 22  # of traces or messages per step
 
 # What the plot of a table shows, and which table a viewer shows first: the first of these that is there.
 _SIGNALS = ("value", "level", "ratio", "operations", "points")
@@ -26,7 +25,7 @@ _TRACE_SIGNALS = ("current", "voltage")
 _TRACE_AXES = ("voltage", "set", "time")
 
 
-def write(content: c.Content, path: Path, blocks: Sequence[c.Block], history: Sequence[c.Status]) -> None:
+def write(content: JournalReader, path: Path, blocks: Sequence[c.Block], history: Sequence[c.Status]) -> None:
     """Write ``content`` as HDF5 at ``path``, replacing what is there; ``blocks`` is the chain over it.
 
     ``history`` may say more than the content does (a repair adds its entry).
@@ -124,7 +123,7 @@ def encoded(strings: Sequence[str], codes: npt.NDArray[np.uint32]) -> npt.NDArra
     return found
 
 
-def _write_traces(sheet: Sheet, content: c.Content) -> None:
+def _write_traces(sheet: Sheet, content: JournalReader) -> None:
     """Ragged arrays: per layout its channels, all traces one after the other; an index says where each trace is."""
     import h5py
 
@@ -142,12 +141,11 @@ def _write_traces(sheet: Sheet, content: c.Content) -> None:
         group.attrs["kind"] = layout.kind
         group.attrs["channels"] = np.array([name for name, _ in layout.channels], h5py.string_dtype())
         shape = (int(lengths.sum()),)
-        streams = [sheet.stream(group, name, shape, np.dtype(dtype), _unit(name)) for name, dtype in layout.channels]
-        for numbers in _batches(mine, lengths * sum(layout.sizes)):
-            traces = [content.trace(int(i)) for i in numbers if heads["points"][i]]
-            for channel, stream in enumerate(streams):
-                stream.put(_channel(traces, layout, channel))
-        for stream in streams:
+        whole = mine[lengths > 0]
+        for number, (name, dtype) in enumerate(layout.channels):
+            stream = sheet.stream(group, name, shape, np.dtype(dtype), _unit(name))
+            for part in content.channel(whole, number) if len(whole) else ():
+                stream.put(part)
             stream.close()
         channels = dict(layout.channels)
         signal = _first(_TRACE_SIGNALS, channels) or layout.channels[0][0] if channels else ""
@@ -186,26 +184,7 @@ def _unit(channel: str) -> str:
     return _UNITS.get(channel, "")
 
 
-def _channel(traces: Iterable[bytes], layout: c.TraceLayout, channel: int) -> npt.NDArray[Any]:
-    """One channel of many traces, concatenated."""
-    size, before = layout.sizes[channel], sum(layout.sizes[:channel])
-    parts = []
-    for trace in traces:
-        _, points = c.TRACE.unpack_from(trace)
-        start = c.TRACE.size + before * points
-        parts.append(trace[start : start + size * points])
-    return np.frombuffer(b"".join(parts), layout.channels[channel][1])
-
-
-def _batches(numbers: npt.NDArray[np.int64], sizes: npt.NDArray[np.uint64]) -> Iterable[npt.NDArray[np.int64]]:
-    """``numbers`` cut where the sizes before add up to another ``_BYTES``."""
-    if not len(numbers):
-        return []
-    steps = (np.cumsum(sizes) - sizes) // np.uint64(_BYTES)
-    return np.split(numbers, np.flatnonzero(np.diff(steps)) + 1)
-
-
-def _write_wire(sheet: Sheet, content: c.Content) -> None:
+def _write_wire(sheet: Sheet, content: JournalReader) -> None:
     """The wire log: the messages one after the other, and where each one is."""
     heads = content.wire_heads()
     group = sheet.group("entry/wire", "NXcollection")
@@ -216,9 +195,8 @@ def _write_wire(sheet: Sheet, content: c.Content) -> None:
     sheet.array(group, "offset", np.cumsum(lengths) - lengths, about="place of the message's first byte in data")
     sheet.array(group, "length", heads["length"], about="bytes of the message")
     stream = sheet.stream(group, "data", (int(lengths.sum()),), np.uint8, compress=True)
-    for numbers in _batches(np.arange(len(heads)), lengths):
-        messages = [content.wire(int(i))[c.WIRE.size :] for i in numbers]
-        stream.put(np.frombuffer(b"".join(messages), np.uint8))
+    for part in content.messages():
+        stream.put(part)
     stream.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 import uuid
 from collections.abc import Mapping
@@ -19,8 +20,8 @@ from labctl.store.errors import NameTaken, StorageError, storage_error
 from labctl.store.files import journal_of
 from labctl.store.fitting import fill, misfit
 from labctl.store.header import Header, canonical, now, storable
-from labctl.store.journal import JournalWriter, Tag, pack_block, record
-from labctl.store.tables import Column, RowLayout, row_layouts
+from labctl.store.journal import ITEM, JournalWriter, Tag, pack_block, record
+from labctl.store.tables import Column, row_layouts
 from labctl.store.vocabulary import Vocabulary
 
 BLOCK_PIECES = 2048  # pieces (rows, traces, messages) after which a block of the chain is closed,
@@ -30,9 +31,10 @@ LARGE_MESSAGE = 1 << 16  # and bytes of one that does not wait
 ROWS_PER_RECORD = 16384
 ENDINGS = ("complete", "stopped", "failed")
 _TRACE, _WIRE = -1, c.MESSAGE  # streams of a block beside the kinds of row
+_WIRE_TAG = int(Tag.WIRE)  # plain numbers: every message needs one
 
 _Message = tuple[float, str, str, bytes]  # time, instrument, direction, data
-_Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int]
+_Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int, list[_Message]]
 
 
 class Recorder:
@@ -47,7 +49,7 @@ class Recorder:
         self.path = path
         self.journal = journal_of(path)
         self._layouts = {layout.kind: layout for layout in identity.layouts}
-        self._sync_interval = sync_interval
+        self._sync_interval = math.inf if sync_interval is None else sync_interval
         self._events = self._wires = self._traces = 0
         self._words = Vocabulary()
         self._history = [c.Status(identity.header["started"], "running", 0)]
@@ -104,28 +106,35 @@ class Recorder:
         row: column -> value; a column left out takes its default. trace: equally long one-dimensional arrays.
         ValueError or TypeError: kind, column, value or trace that the tables do not have; StorageError: the disk.
         """
-        layout = self._layout(kind, row)
+        layout = self._layouts.get(kind)
+        if layout is None or not row.keys() <= layout.given:
+            raise self._unknown(kind, row)
+        values = list({**layout.blank, **row}.values())
         self._begin()
-        messages = self._packed(*self._held)
-        get = row.get
-        values = [get(name, default) for name, default in layout.defaults]
+        codes = self._words.codes
         for i in layout.text:
-            values[i] = self._words.code(values[i])
+            text = values[i]
+            values[i] = codes[text] if text in codes else self._words.code(text)
         for i, enum in layout.enums:
             values[i] = enum.get(values[i], values[i])
+        items = self._messages(*self._held)
         points = b"" if trace is None else self._words.trace(kind, trace)
         event = self._events
         try:
             packed = layout.struct.pack(event, self._wires, self._traces if points else -1, *values)
         except (struct.error, TypeError, OverflowError):
             raise misfit(layout, values) from None
-        self._write(*messages, record(Tag.EVENT + layout.index, packed + points))
+        if items:
+            items += (ITEM.pack(Tag.EVENT + layout.index, len(packed) + len(points)), packed, points)
+            self._write(record(Tag.BUNDLE, b"".join(items)))
+        else:
+            self._write(record(Tag.EVENT + layout.index, packed + points))
         self._events = event + 1
         self._keep(layout.index, packed)
         if points:
             self._traces += 1
             self._keep(_TRACE, points)
-        self._done()
+        self._taken()
         return event
 
     def extend(self, kind: str, columns: Mapping[str, Any]) -> range:
@@ -133,7 +142,9 @@ class Recorder:
 
         columns: equally long arrays, and scalars that hold for every row. Errors as for :meth:`append`.
         """
-        layout = self._layout(kind, columns)
+        layout = self._layouts.get(kind)
+        if layout is None or not columns.keys() <= layout.given:
+            raise self._unknown(kind, columns)
         lengths = {len(v) for v in columns.values() if np.ndim(v) == 1}
         if len(lengths) != 1:
             raise ValueError(f"{kind}: one length of the columns is needed, not {sorted(lengths)}")
@@ -195,24 +206,32 @@ class Recorder:
     def _log_held(self, *further: _Message) -> None:
         if self._held or further:
             self._begin()
-            self._write(*self._packed(*self._held, *further))
-            self._done()
+            self._write(record(Tag.BUNDLE, b"".join(self._messages(*self._held, *further))))
+            self._taken()
 
-    def _packed(self, *messages: _Message) -> list[bytes]:
-        """Records of messages; what they change here counts when the operation is committed."""
-        records = []
+    def _messages(self, *messages: _Message) -> list[bytes]:
+        """Items of messages, in pieces; what they change here counts when the operation is committed."""
+        pieces: list[bytes] = []
+        words, codes, number, size = self._words, self._words.codes, self._wires, 0
         for t, instrument, direction, data in messages:
-            message = c.WIRE.pack(self._wires, t, self._words.code(instrument), self._words.code(direction)) + data
-            self._wires += 1
-            self._keep(_WIRE, message)
-            records.append(record(Tag.WIRE, message))
-        return records
+            try:
+                message = c.WIRE.pack(number, t, codes[instrument], codes[direction]) + data
+            except KeyError:
+                message = c.WIRE.pack(number, t, words.code(instrument), words.code(direction)) + data
+            length = len(message)
+            pieces += (ITEM.pack(_WIRE_TAG, length), message)
+            self._pieces.append((_WIRE, message))
+            size += length
+            number += 1
+        self._wires = number
+        self._bytes += size
+        return pieces
 
-    def _done(self) -> None:
+    def _taken(self) -> None:
         """Commit an operation that took the held messages along."""
-        self._commit()
-        self._held.clear()
+        self._held = []
         self._announced = False
+        self._commit()
 
     def finish(
         self,
@@ -291,14 +310,13 @@ class Recorder:
     ) -> None:
         self.close()
 
-    def _layout(self, kind: str, row: Mapping[str, Any]) -> RowLayout:
+    def _unknown(self, kind: str, row: Mapping[str, Any]) -> ValueError:
+        """What the tables do not have."""
         layout = self._layouts.get(kind)
         if layout is None:
-            raise ValueError(f"no table {kind!r}; there are {', '.join(self._layouts)}")
-        if not row.keys() <= layout.given:
-            unknown = ", ".join(repr(name) for name in row if name not in layout.given)
-            raise ValueError(f"table {kind} has no column {unknown} that a row could give")
-        return layout
+            return ValueError(f"no table {kind!r}; there are {', '.join(self._layouts)}")
+        unknown = ", ".join(repr(name) for name in row if name not in layout.given)
+        return ValueError(f"table {kind} has no column {unknown} that a row could give")
 
     def _enter(self, entry: c.Status) -> None:
         """Append an entry to the history."""
@@ -317,8 +335,7 @@ class Recorder:
         if self._dirty:
             self._recover()
         try:
-            if self._sync_interval is not None:
-                self._writer.sync_older_than(self._sync_interval)
+            self._writer.sync_older_than(self._sync_interval)
         except OSError as error:
             raise self._failed(error) from error
         if len(self._pieces) >= BLOCK_PIECES or self._bytes >= BLOCK_BYTES:
@@ -326,20 +343,22 @@ class Recorder:
         self._dirty = True
 
     def _write(self, *records: bytes) -> None:
+        new = self._words.definitions
         try:
-            self._writer.write(b"".join((*self._words.definitions, *records)))
+            self._writer.write(b"".join((*new, *records)) if new or len(records) != 1 else records[0])
         except OSError as error:
             with contextlib.suppress(OSError):  # then the reader finds a torn tail, and drops it
                 self._recover()
             raise self._failed(error) from error
-        self._words.definitions = []
+        if new:
+            self._words.definitions = []
 
     def _commit(self) -> None:
         """All done: one assignment, so that nothing can come between."""
         self._mark: _Mark = (
             self._writer.size, self._events, self._wires, self._traces,
             len(self._words.strings), len(self._words.trace_layouts), len(self._history),
-            self._link, self._start, self._pieces, len(self._pieces), self._bytes,
+            self._link, self._start, self._pieces, len(self._pieces), self._bytes, self._held,
         )  # fmt: skip
         self._dirty = False
 
@@ -347,8 +366,11 @@ class Recorder:
         """Back to the last commit."""
         (
             size, self._events, self._wires, self._traces, strings, layouts, history,
-            self._link, self._start, self._pieces, pieces, self._bytes,
+            self._link, self._start, self._pieces, pieces, self._bytes, held,
         ) = self._mark  # fmt: skip
+        if self._held is not held:  # interrupted on the way to the commit: what came since goes behind
+            held += self._held
+            self._held = held
         self._words.forget(strings, layouts)
         del self._history[history:], self._pieces[pieces:]
         self._writer.cut(size)

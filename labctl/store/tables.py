@@ -93,6 +93,11 @@ class RowLayout:
         return tuple((name, c.default) for name, c in self.columns.items() if name not in AUTOMATIC)
 
     @cached_property
+    def blank(self) -> dict[str, Any]:
+        """A row that gives nothing: the given columns in order, with their defaults."""
+        return dict(self.defaults)
+
+    @cached_property
     def text(self) -> tuple[int, ...]:
         """Positions of the text columns among the given ones."""
         return tuple(i for i, (name, _) in enumerate(self.defaults) if self.columns[name].is_text)

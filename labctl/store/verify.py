@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from labctl.store import content as c
 from labctl.store.errors import RunFileError
 from labctl.store.h5_reader import H5Reader, reading
@@ -97,6 +99,9 @@ def _lost(content: c.Content) -> Iterator[Finding]:
     lost = lost_events(content)
     if lost:
         yield Finding(f"events {_ranges(lost)}", "lost with damaged bytes of the journal")
+    messages = np.flatnonzero(np.isnan(content.wire_heads()["time"])).tolist()
+    if messages:
+        yield Finding(f"messages {_ranges(messages)}", "lost with damaged bytes of the journal")
     texts = list(content.strings).count(c.LOST_TEXT)
     if texts:
         yield Finding(f"texts {c.LOST_TEXT!r}", f"{texts} lost with damaged bytes of the journal")

@@ -18,27 +18,28 @@ from labctl.store.tables import Column, check_name
 class Vocabulary:
     """The texts and layouts of traces of one run.
 
-    definitions: records of those that are new, for the recorder to write ahead of the record that uses them.
+    codes: numbers of the texts; definitions: records of what is new, for the recorder to write ahead of the record that
+    uses them.
     """
 
     def __init__(self) -> None:
         self.strings = [""]
         self.trace_layouts: list[c.TraceLayout] = []
         self.definitions: list[bytes] = []
-        self._codes = {"": 0}
+        self.codes = {"": 0}
         self._trace_codes: dict[Any, int] = {}
 
     def forget(self, strings: int, layouts: int) -> None:
         """Back to so many of each, whose definitions are written."""
         for text in self.strings[strings:]:
-            self._codes.pop(text, None)
+            self.codes.pop(text, None)
         self._trace_codes = {key: code for key, code in self._trace_codes.items() if code < layouts}
         del self.strings[strings:], self.trace_layouts[layouts:]
         self.definitions = []
 
     def code(self, text: Any) -> int:
         """Number of a text in the run's table of strings; a new one is defined ahead of the record that uses it."""
-        code = self._codes.get(text)
+        code = self.codes.get(text)
         if code is not None:
             return code
         if not isinstance(text, str):
@@ -49,7 +50,7 @@ class Vocabulary:
         code = len(self.strings)
         self.definitions.append(record(Tag.STRING, code.to_bytes(4, "little") + encoded))
         self.strings.append(text)
-        self._codes[text] = code
+        self.codes[text] = code
         return code
 
     def trace(self, kind: str, trace: Mapping[str, npt.ArrayLike]) -> bytes:

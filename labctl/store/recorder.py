@@ -31,7 +31,7 @@ LARGE_MESSAGE = 1 << 16  # and bytes of one that does not wait
 ROWS_PER_RECORD = 16384
 ENDINGS = ("complete", "stopped", "failed")
 _TRACE, _WIRE = -1, c.MESSAGE  # streams of a block beside the kinds of row
-_WIRE_TAG = int(Tag.WIRE)  # plain numbers: every message needs one
+_EVENT_TAG, _WIRE_TAG, _BUNDLE_TAG = int(Tag.EVENT), int(Tag.WIRE), int(Tag.BUNDLE)  # plain numbers, quick to add
 
 _Message = tuple[float, str, str, bytes]  # time, instrument, direction, data
 _Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int, list[_Message]]
@@ -107,9 +107,12 @@ class Recorder:
         ValueError or TypeError: kind, column, value or trace that the tables do not have; StorageError: the disk.
         """
         layout = self._layouts.get(kind)
-        if layout is None or not row.keys() <= layout.given:
+        if layout is None:
             raise self._unknown(kind, row)
-        values = list({**layout.blank, **row}.values())
+        whole = {**layout.blank, **row}
+        if len(whole) != len(layout.blank):
+            raise self._unknown(kind, row)
+        values = list(whole.values())
         self._begin()
         codes = self._words.codes
         for i in layout.text:
@@ -125,10 +128,10 @@ class Recorder:
         except (struct.error, TypeError, OverflowError):
             raise misfit(layout, values) from None
         if items:
-            items += (ITEM.pack(Tag.EVENT + layout.index, len(packed) + len(points)), packed, points)
-            self._write(record(Tag.BUNDLE, b"".join(items)))
+            items += (ITEM.pack(_EVENT_TAG + layout.index, len(packed) + len(points)), packed, points)
+            self._write(record(_BUNDLE_TAG, b"".join(items)))
         else:
-            self._write(record(Tag.EVENT + layout.index, packed + points))
+            self._write(record(_EVENT_TAG + layout.index, packed + points))
         self._events = event + 1
         self._keep(layout.index, packed)
         if points:
@@ -206,7 +209,7 @@ class Recorder:
     def _log_held(self, *further: _Message) -> None:
         if self._held or further:
             self._begin()
-            self._write(record(Tag.BUNDLE, b"".join(self._messages(*self._held, *further))))
+            self._write(record(_BUNDLE_TAG, b"".join(self._messages(*self._held, *further))))
             self._taken()
 
     def _messages(self, *messages: _Message) -> list[bytes]:

@@ -166,8 +166,7 @@ def loop_column(variable: str) -> str:
 
     A loop over ``width`` may hold a reset pulse of another width: both must be seen.
     """
-    taken = {*AUTOMATIC, *_COMMON, *_FLAGS}.union(*_KINDS.values())
-    return f"loop_{variable}" if variable in taken else variable
+    return f"loop_{variable}" if variable in _TAKEN else variable
 
 
 _KINDS: dict[str, dict[str, Column]] = {
@@ -261,3 +260,5 @@ _KINDS: dict[str, dict[str, Column]] = {
         "true_extreme": Column("f8", "V", "simulated worst node voltage, NaN on hardware"),
     },
 }
+
+_TAKEN = frozenset({*AUTOMATIC, *_COMMON, *_FLAGS}.union(*_KINDS.values()))

@@ -18,9 +18,10 @@ from labctl.store.tables import Column, RowLayout
 if TYPE_CHECKING:
     import h5py
 
-# What the plot of a table shows, and which table a viewer shows first: the first of these that is there.
+# What the plot of a table shows, and which group a viewer shows first: the first of these that is there. What was
+# measured comes before what was applied.
 _SIGNALS = ("value", "level", "ratio", "operations", "points")
-_FAVOURITES = ("resistance", "current", "spike", "pulse")
+_FAVOURITES = ("events/resistance", "events/current", "events/spike", "traces/sweep", "traces/sample", "events/pulse")
 _TRACE_SIGNALS = ("current", "voltage")
 _TRACE_AXES = ("voltage", "set", "time")
 
@@ -201,11 +202,9 @@ def _write_wire(sheet: Sheet, content: JournalReader) -> None:
 
 
 def _write_default_plot(sheet: Sheet, entry: h5py.Group, content: c.Content) -> None:
-    """What viewers show on opening: a table's plot, or all sweeps; the same datasets under a second name."""
-    kinds = [layout.kind for layout in content.identity.layouts if content.count(layout.index)]
-    source = _first((f"events/{kind}" for kind in (*_FAVOURITES, *kinds)), entry)
-    if "traces/sweep" in entry and not any(kind in kinds for kind in ("resistance", "current", "spike")):
-        source = "traces/sweep"
+    """What viewers show on opening: a table's plot, or all sweeps or records; the same datasets by a second name."""
+    tables = [f"events/{layout.kind}" for layout in content.identity.layouts if content.count(layout.index)]
+    source = _first((*_FAVOURITES, *tables), entry)
     if not source:
         return
     original = entry[source]

@@ -79,6 +79,28 @@ def test_other_runs_have_a_default_plot_too(tmp_path: Path, kind: str) -> None:
             assert (signal.attrs["units"], axis.attrs["units"]) == ("A", "V")
 
 
+@pytest.mark.parametrize("kind", ["sweep", "sample"])
+def test_what_was_measured_is_shown_rather_than_the_pulses(tmp_path: Path, kind: str) -> None:
+    """As after a train whose response a fast unit records: its current against time, all records together."""
+    recorder = Recorder.create(tmp_path / "run.h5", Header(protocol="", title="Integration"), event_tables())
+    for i in range(3):
+        recorder.append("route", {"time": float(i), "terminal": "gate"})
+        recorder.append("pulse", {"time": float(i), "level": -10.0, "terminal": "gate"})
+        trace = {"time": np.arange(5.0) * 1e-5, "current": np.arange(5.0) * i, "status": np.zeros(5, np.int64)}
+        recorder.append(kind, {"time": float(i), "terminal": "drain", "points": 5}, trace)
+    path = recorder.finish("complete")
+    with h5py.File(path) as file:
+        group, signal, (time,) = default_plot(file)
+        assert group.attrs["title"] == f"Integration ({kind})"
+        assert signal.id == file[f"entry/traces/{kind}/current"].id
+        assert (signal.attrs["units"], time.attrs["units"], time.shape) == ("A", "s", (15,))
+    silx_io = pytest.importorskip("silx.io")
+    with silx_io.open(str(path)) as file:
+        plot = pytest.importorskip("silx.io.nxdata").get_default(file)
+        assert plot.is_curve
+        assert (plot.signal_name, plot.axes_names) == ("current (A)", ["time (s)"])
+
+
 def test_the_recipe_of_the_documentation(run_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docs/run_file.md, "With h5py and pandas", as it stands there."""
     text = (Path(__file__).parents[2] / "docs" / "run_file.md").read_text(encoding="utf-8")

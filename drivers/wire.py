@@ -11,6 +11,7 @@ import pyvisa
 from pymeasure.instruments import Channel, Instrument
 from pymeasure.instruments.common_base import CommonBase
 
+from drivers.adapter import DirectVISAAdapter
 from drivers.clock import Clock, SystemClock
 from drivers.errors import ReplyError, SafeStateError, SettingError
 
@@ -79,14 +80,11 @@ class WireInstrument(_PlainAttributes, Instrument):
     def __init__(
         self, adapter: Any, name: str, clock: Clock | None = None, visa_library: Any = "", **kwargs: Any
     ) -> None:
-        settings = {
-            "includeSCPI": False,
-            "read_termination": "\n",
-            "write_termination": "\n",
-            "timeout": 5000,
-            **kwargs,
-        }
-        super().__init__(adapter, name, visa_library=visa_library, **settings)
+        scpi = kwargs.pop("includeSCPI", False)  # some of PyMeasure's classes pass it on
+        if isinstance(adapter, int | str):
+            settings = {"read_termination": "\n", "write_termination": "\n", "timeout": 5000, **kwargs}
+            adapter = DirectVISAAdapter(adapter, visa_library=visa_library, **settings)
+        super().__init__(adapter, name, includeSCPI=scpi)
         self.clock: Clock = clock or SystemClock()
         self.sent = ""
 

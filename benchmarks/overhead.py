@@ -4,14 +4,15 @@ python benchmarks/overhead.py [--turns 1500] [--repeat 5]      # QCoDeS must be 
 
 The loop, on the H-NNO bench with a plain resistor for a device: relay to the generator, pulse, relay to the meter, a
 resistance from a sweep of five points. Each of the four steps is an event, stored as a row before the next one starts
-(QCoDeS at its default keeps rows in memory for up to 5 s; PyMeasure writes them in a thread). All programs use labctl's
-drivers, so that all send the same bytes, and labctl's straight-line fit.
+(QCoDeS at its default keeps rows in memory for up to 5 s; PyMeasure writes them in a thread). Each package runs it over
+its own drivers, as its users do (overhead_rigs.py says what those read back), and over labctl's, so that all send the
+same bytes and use labctl's straight-line fit.
 
 Counted is the CPU time of the process, all threads. The simulated instruments take no part in it: a first pass records
 every call of the VISA library (write, read, attributes), every wait on the simulated clock, and what came back; in the
 timed passes each call returns what is recorded. What that itself takes, some microseconds per event, is timed apart and
 taken off. Per event: slope between a short and a long run, so that opening, closing and planning do not count; the
-conversion to a run file at the end does. "without drivers" is less the bare loop.
+conversion to a run file at the end does. "less the bare loop": what storing and running add to the same drivers.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import logging
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
@@ -30,14 +32,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyvisa
+from overhead_rigs import COLUMNS, LabctlRig, PyMeasureRig, QcodesRig, Rig, opened
 from pymeasure.experiment import IntegerParameter, Procedure, Results, Worker
 
-from drivers.afg31000 import AFG31000
-from drivers.keithley2636b import Keithley2636B
 from labctl import api
-from labctl.numerics import fit_resistance
 from labctl.testing import bench_file
 from sim_backend.clock import Clock
 from sim_backend.visa import LabctlVisaLibrary
@@ -56,78 +55,26 @@ steps:
 """
 EVENTS = 4  # per turn: relay, pulse, relay, reading
 SHORT = 100  # turns
-LEVELS = np.linspace(-0.1, 0.1, 5)
-COLUMNS = ("turn", "step", "level", "resistance", "stderr", "reported_high")
 TAPED = (
     "open", "close", "write", "read", "clear", "set_attribute", "get_attribute", "disable_event", "discard_events",
     "true_extremes", "true_voltages",
 )  # fmt: skip
 
-Row = tuple[float, ...]
+Make = Callable[[str], Rig]
 Program = Callable[[Path, int], None]
 
 
-class Rig:
-    """The two instruments, and the four steps of a turn."""
-
-    def __init__(self, bench: Path) -> None:
-        self.manager = pyvisa.ResourceManager(f"{bench}?seed=1@labctl")
-        library: Any = self.manager.visalib
-        self.clock = library.clock
-        common: dict[str, Any] = {"clock": self.clock, "visa_library": library}
-        self.generator = AFG31000("USB0::0x0699::0x0358::C013019::INSTR", **common)
-        self.meter = Keithley2636B("TCPIP0::192.168.1.26::5025::SOCKET", line_frequency=None, **common)
-        self.pulser, self.reader = self.generator.channel("1"), self.meter.channel("a")
-        self.pulser.limit(0.0, 4.2)
-
-    def rows(self, turn: int, raw: bool = False) -> Iterator[Row]:
-        """Carry out the four steps of a turn, a row after each; ``raw``: and one for every point of the sweep."""
-        nan = float("nan")
-        self.meter.line(1, 1)
-        self.clock.sleep(5e-3)
-        yield turn, 0, nan, nan, nan, nan
-        programmed = self.pulser.prepare_pulse(4.2)
-        self.pulser.output(True)
-        self.generator.trigger()
-        self.clock.sleep(self.pulser.burst_duration)
-        yield turn, 1, 4.2, nan, nan, programmed.reported_high
-        self.meter.line(1, 0)
-        self.clock.sleep(5e-3)
-        yield turn, 2, nan, nan, nan, nan
-        self.reader.configure_read(1e-4, nplc=0.01, least=1e-7)
-        data = self.reader.sweep(LEVELS)
-        if raw:
-            for point in zip(data.set, data.volts, data.amps, data.time, strict=True):
-                yield turn, 4, *map(float, point)
-        fit = fit_resistance(data.volts, data.amps, data.status)
-        yield turn, 3, 0.1, fit.resistance, fit.stderr, nan
-
-    def close(self) -> None:
-        self.generator.safe()
-        self.meter.safe()
-        self.manager.close()
-
-
-@contextmanager
-def rig(bench: Path) -> Iterator[Rig]:
-    opened = Rig(bench)
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-def bare(bench: Path, turns: int) -> None:
+def bare(bench: Path, turns: int, rig: Make = LabctlRig) -> None:
     """Drivers and fit, nothing stored."""
-    with rig(bench) as r:
+    with opened(rig, bench) as r:
         for turn in range(turns):
             for _ in r.rows(turn):
                 pass
 
 
-def plain_csv(bench: Path, turns: int) -> None:
+def plain_csv(bench: Path, turns: int, rig: Make = LabctlRig) -> None:
     """A loop of one's own, each row flushed."""
-    with rig(bench) as r, tempfile.NamedTemporaryFile("w", newline="") as file:
+    with opened(rig, bench) as r, tempfile.NamedTemporaryFile("w", newline="") as file:
         writer = csv.writer(file)
         for turn in range(turns):
             for row in r.rows(turn):
@@ -137,20 +84,21 @@ def plain_csv(bench: Path, turns: int) -> None:
 
 class Loop(Procedure):  # type: ignore[misc]
     turns = IntegerParameter("turns")
+    rig: Make = LabctlRig
     bench = Path()
     raw = False
     DATA_COLUMNS = list(COLUMNS)  # noqa: RUF012 - PyMeasure wants a list
 
     def execute(self) -> None:
-        with rig(Loop.bench) as r:
+        with opened(Loop.rig, Loop.bench) as r:
             for turn in range(self.turns):
                 for row in r.rows(turn, Loop.raw):
                     self.emit("results", dict(zip(COLUMNS, row, strict=True)))
 
 
-def pymeasure(raw: bool, bench: Path, turns: int) -> None:
+def pymeasure(raw: bool, bench: Path, turns: int, rig: Make = LabctlRig) -> None:
     """Procedure, Worker and Results with their CSV file; ``raw``: with every point, as labctl keeps them."""
-    Loop.bench, Loop.raw = bench, raw
+    Loop.rig, Loop.bench, Loop.raw = rig, bench, raw
     procedure = Loop()
     procedure.turns = turns
     with tempfile.TemporaryDirectory() as folder:
@@ -159,7 +107,7 @@ def pymeasure(raw: bool, bench: Path, turns: int) -> None:
         worker.join(timeout=3600)
 
 
-def qcodes(each: bool, raw: bool, bench: Path, turns: int) -> None:
+def qcodes(each: bool, raw: bool, bench: Path, turns: int, rig: Make = LabctlRig) -> None:
     """Measurement and its SQLite database; ``each``: every row is written before the next step."""
     from qcodes.dataset import Measurement, initialise_or_create_database_at, load_or_create_experiment
 
@@ -169,7 +117,7 @@ def qcodes(each: bool, raw: bool, bench: Path, turns: int) -> None:
         measurement.register_custom_parameter("event")
         for name in COLUMNS:
             measurement.register_custom_parameter(name, setpoints=("event",))
-        with rig(bench) as r, measurement.run() as saver:
+        with opened(rig, bench) as r, measurement.run() as saver:
             for turn in range(turns):
                 for number, row in enumerate(r.rows(turn, raw)):
                     saver.add_result(("event", 100 * turn + number), *zip(COLUMNS, row, strict=True))
@@ -301,14 +249,10 @@ def per_event(program: Program, bench: Path, turns: int, repeat: int) -> tuple[S
     return found, (sent[turns] - sent[SHORT]) / events
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=1500)
-    parser.add_argument("--repeat", type=int, default=5)
-    arguments = parser.parse_args()
-    logging.getLogger().setLevel(logging.WARNING)
-    programs: dict[str, Program] = {
-        "bare loop over the drivers, nothing stored": bare,
+#: drivers -> what is measured over them, the bare loop first
+PROGRAMS: dict[str, dict[str, Program]] = {
+    "labctl's": {
+        "bare loop, nothing stored": bare,
         "the same with `csv`, flushed": plain_csv,
         "PyMeasure Procedure, CSV": partial(pymeasure, False),
         "PyMeasure, with the raw points": partial(pymeasure, True),
@@ -316,18 +260,41 @@ def main() -> None:
         "QCoDeS, with the raw points": partial(qcodes, False, True),
         "QCoDeS, each row written": partial(qcodes, True, False),
         "labctl run": labctl,
-    }
-    print("| program | CPU per event | without drivers | wall per event | messages sent per event |")
-    print("|---|---|---|---|---|")
-    drivers = 0.0
+    },
+    "PyMeasure's": {
+        "bare loop, nothing stored": partial(bare, rig=PyMeasureRig),
+        "PyMeasure Procedure, CSV": partial(pymeasure, False, rig=PyMeasureRig),
+        "PyMeasure, with the raw points": partial(pymeasure, True, rig=PyMeasureRig),
+    },
+    "QCoDeS'": {
+        "bare loop, nothing stored": partial(bare, rig=QcodesRig),
+        "QCoDeS Measurement, SQLite, default": partial(qcodes, False, False, rig=QcodesRig),
+        "QCoDeS, with the raw points": partial(qcodes, False, True, rig=QcodesRig),
+        "QCoDeS, each row written": partial(qcodes, True, False, rig=QcodesRig),
+    },
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=1500)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--drivers", nargs="*", choices=list(PROGRAMS), default=list(PROGRAMS))
+    arguments = parser.parse_args()
+    logging.getLogger().setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", "It is not known whether", FutureWarning)  # PyMeasure, of its own drivers
+    print("| drivers | program | CPU per event | less the bare loop | wall per event | messages sent per event |")
+    print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         bench = bench_file(Path(folder), "hnno", simulation={"model": "resistor", "noise": False})
-        for name, program in programs.items():
-            with redirect_stdout(sys.stderr):  # QCoDeS says what it starts
-                found, sent = per_event(program, bench, arguments.turns, arguments.repeat)
-            drivers = drivers or found.cpu
-            apart = found.cpu - drivers
-            print(f"| {name} | {found.cpu:.0f} us | {apart:.0f} us | {found.wall:.0f} us | {sent:.2f} |", flush=True)
+        for drivers in arguments.drivers:
+            loop = 0.0
+            for name, program in PROGRAMS[drivers].items():
+                with redirect_stdout(sys.stderr):  # QCoDeS says what it starts
+                    found, sent = per_event(program, bench, arguments.turns, arguments.repeat)
+                loop = loop or found.cpu
+                times = f"{found.cpu:.1f} us | {found.cpu - loop:.1f} us | {found.wall:.1f} us"
+                print(f"| {drivers} | {name} | {times} | {sent:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

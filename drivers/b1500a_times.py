@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from drivers import b1500a_ranges as ranges
@@ -19,6 +20,10 @@ COMMAND, SWITCH = 0.2e-3, 5e-3
 READING, SAMPLE = 1e-3, 20e-6
 #: the measuring range (A) after a reset
 INITIAL_RANGE = 0.1
+#: how near to equal steps levels must be, as a part of their span
+_EVEN = 1e-9
+#: for a range that is not known
+_ANY = 0.0
 _LADDER = tuple(sorted(ranges.CURRENT_CODES))
 #: commands that begin a measurement: buffer emptied, time stamps from 0, start
 _BEGIN = 3
@@ -82,17 +87,65 @@ class B1500ATimes:
         """A staircase through ``levels`` (V), on a device of ``resistance`` (ohm), and back to 0 V."""
         taken = sum(self.hold(other, level, 0.0) for other, level in bias.items()) + self._switch_on(channel)
         taken += self._configured(measured, range_, nplc, {"FMT": 1}) + _sent(5 + len(measured)) + _BEGIN * COMMAND
+        stairs = self._stairs(channel, levels, cyclic, measured, bias, compliance, range_, nplc, delay, dwell)
+        start = tuple(self._range.get(m, INITIAL_RANGE) for m in measured)
+        points, end = _staircase(stairs, start, resistance)
+        self._range |= dict(zip(measured, end, strict=True))
+        taken += ranges.on_grid(hold, 1e-2) + sum(lasts for _, lasts in points)
+        return taken + COMMAND + _sent(1)
+
+    def stays(
+        self,
+        channel: str,
+        levels: Sequence[float],
+        *,
+        cyclic: bool,
+        measured: Sequence[str],
+        bias: Mapping[str, float],
+        compliance: Mapping[str, float],
+        range_: Mapping[str, float | None],
+        nplc: float,
+        hold: float,
+        delay: float,
+        dwell: float,
+    ) -> list[float]:
+        """At most: s at each point of a sweep, whatever the device draws and whichever ranges were left before.
+
+        That of the level itself, and by the time stamps, which are those of a point's first reading: the readings after
+        it count to the next point then.
+        """
+        stairs = self._stairs(channel, levels, cyclic, measured, bias, compliance, range_, nplc, delay, dwell)
+        points, _ = _staircase(stairs, (_ANY,) * len(measured), None)
+        found, rest = [], 0.0  # of the point before, after its time stamp
+        for stamped, lasts in points:
+            found.append(max(lasts, rest + stamped))
+            rest = lasts - stamped
+        found[0] += ranges.on_grid(hold, 1e-2) + _BEGIN * COMMAND
+        found[-1] += COMMAND + _sent(1)
+        return found
+
+    def _stairs(
+        self,
+        channel: str,
+        levels: Sequence[float],
+        cyclic: bool,
+        measured: Sequence[str],
+        bias: Mapping[str, float],
+        compliance: Mapping[str, float],
+        range_: Mapping[str, float | None],
+        nplc: float,
+        delay: float,
+        dwell: float,
+    ) -> _Stairs:
         integration = nplc / self.line_frequency
         pause = max(delay, dwell - len(measured) * (integration + ranges.READING_OVERHEAD))
-        step = max(0.0, dwell - pause)
         held = tuple(None if m == channel else bias.get(m, 0.0) for m in measured)
         meters = tuple((level, compliance[m], range_[m]) for m, level in zip(measured, held, strict=True))
         way = (*levels, *levels[::-1]) if cyclic else tuple(levels)
-        start = tuple(self._range.get(m, INITIAL_RANGE) for m in measured)
-        points, end = _staircase(way, meters, start, resistance, integration, pause, step)
-        self._range |= dict(zip(measured, end, strict=True))
-        taken += ranges.on_grid(hold, 1e-2) + points
-        return taken + COMMAND + _sent(1)
+        if _by_itself(levels):
+            return _Stairs(way, meters, integration, 1, pause, max(0.0, dwell - pause), 0.0)
+        sent = (1 + pause // ranges.MAX_PAUSE + 1 + len(measured)) * COMMAND
+        return _Stairs(way, meters, integration, 2, pause, 0.0, sent)
 
     def sample(
         self,
@@ -168,35 +221,76 @@ def _current(level: float, resistance: float, compliance: float) -> float:
     return min(abs(level) / resistance, compliance) if resistance else compliance
 
 
+@dataclass(frozen=True)
+class _Stairs:
+    """A sweep as it is executed.
+
+    Attributes:
+        way: levels, V.
+        meters: of each channel that measures its level (V; None: the swept one), compliance and fixed range (A).
+        integration: s of a reading.
+        readings: how many a channel takes: with its voltage where levels are sent one by one.
+        pause, step, sent: s before the first reading, from there to the next level at least, and of commands.
+    """
+
+    way: tuple[float, ...]
+    meters: tuple[tuple[float | None, float, float | None], ...]
+    integration: float
+    readings: int
+    pause: float
+    step: float
+    sent: float
+
+
 @lru_cache(maxsize=1024)
 def _staircase(
-    way: tuple[float, ...],
-    meters: tuple[tuple[float | None, float, float | None], ...],
-    start: tuple[float, ...],
-    resistance: float,
-    integration: float,
-    pause: float,
-    step: float,
-) -> tuple[float, tuple[float, ...]]:
-    """Seconds of the points of a sweep, and the ranges (A) that they leave; ``meters``: level (V; None: the swept one),
-    compliance and fixed range (A) of each channel that measures.
+    stairs: _Stairs, start: tuple[float, ...], resistance: float | None
+) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...]]:
+    """Of each point the seconds up to its time stamp and in all, and the ranges (A) that they leave.
+
+    ``start``: ranges before; ``resistance`` in ohm, None: the worst at every point.
     """
     at = list(start)
-    taken, before = 0.0, math.nan
-    for k, level in enumerate(way):
-        now = pause
-        for m, (held, compliance, fixed) in enumerate(meters):
-            amps = _current(level if held is None else held, resistance, compliance)
-            changes, at[m] = _ranging(at[m], amps, compliance, fixed)
+    points, before = [], math.nan
+    for k, level in enumerate(stairs.way):
+        now, stamped = stairs.pause, 0.0
+        for m, (held, compliance, fixed) in enumerate(stairs.meters):
+            if resistance is None:
+                changes, at[m] = _most_ranging(at[m], compliance, fixed)
+            else:
+                amps = _current(level if held is None else held, resistance, compliance)
+                changes, at[m] = _ranging(at[m], amps, compliance, fixed)
             settling = ranges.SETTLING[at[m]]
             if changes:
                 now += changes * ranges.RANGE_CHANGE + settling
             elif level != before:  # the built-in wait counts from the last change of any output
                 now = max(now, settling)
-            now += READING + integration
-        taken += max(now, pause + step) if k < len(way) - 1 else now
+            stamped = stamped or now + READING
+            now += stairs.readings * (READING + stairs.integration)
+        now += stairs.sent
+        points.append((stamped, max(now, stairs.pause + stairs.step) if k < len(stairs.way) - 1 else now))
         before = level
-    return taken, tuple(at)
+    return tuple(points), tuple(at)
+
+
+def _by_itself(levels: Sequence[float]) -> bool:
+    """Whether the instrument makes the steps by itself, linear or logarithmic ones."""
+    first, last, n = levels[0], levels[-1], max(len(levels) - 1, 1)
+    if all(abs(level - first - k * (last - first) / n) <= _EVEN * abs(last - first) for k, level in enumerate(levels)):
+        return True
+    ratio = last / first if first else 0.0
+    return ratio > 0 and all(abs(level / (first * ratio ** (k / n)) - 1) <= _EVEN for k, level in enumerate(levels))
+
+
+def _most_ranging(present: float, compliance: float, fixed: float | None) -> tuple[int, float]:
+    """Most changes of range at a point, and the range (A) that takes longest.
+
+    To a fixed range there is one change, at the first point; autorange may come from anywhere at every point.
+    """
+    top = ranges.current_range(compliance if fixed is None else fixed)
+    if fixed is not None:
+        return int(present == _ANY), top
+    return int(present == _ANY) + _LADDER.index(top), _LADDER[0]
 
 
 def _ranging(present: float, amps: float, compliance: float, fixed: float | None) -> tuple[int, float]:

@@ -232,11 +232,15 @@ def _points(table: _Tables, kind: str) -> _Points:
 
 
 def _intervals(event: NDArray[np.int64], time: Floats) -> Floats:
-    """Time from the point before to each point of a trace, s; the first one lasts as long as the second."""
+    """Time from the point before to each point of a trace, s.
+
+    The first one lasts from time 0, the start of the measurement; where that is its own time, as long as the second.
+    """
     steps = np.diff(time, prepend=time[0])
     first = np.flatnonzero(np.diff(event, prepend=event[0] - 1))
     second = np.minimum(first + 1, len(event) - 1)
-    steps[first] = np.where(event[second] == event[first], steps[second], 0.0)
+    as_second = np.where(event[second] == event[first], steps[second], 0.0)
+    steps[first] = np.where(time[first] > 0, time[first], as_second)
     return np.where(np.isfinite(steps) & (steps > 0), steps, 0.0)
 
 

@@ -20,6 +20,7 @@ from labctl.plan import operations as o
 from labctl.plan.abilities import Abilities
 from labctl.plan.budgets import Budgets
 from labctl.plan.contention import check_contention
+from labctl.plan.cost.steps import stays
 from labctl.plan.cost.walk import Walk
 from labctl.plan.dose import Dose
 from labctl.plan.findings import ROUNDING, Findings
@@ -178,10 +179,15 @@ class Prover:
     def _measured(self, op: o.ReadCurrent | o.Record | o.Sweep, ranges: o.Ranges, passes: Passes) -> None:
         self._pitfalls.measured(op, ranges)
         seconds = self._seconds(op, ranges)
+        at_levels: list[float] = []
+        if isinstance(op, o.Sweep):
+            at_levels = stays(self._walk, op)
+            seconds = max(seconds, sum(at_levels))
         along: list[tuple[Bounds, float | None]] = []  # ends of the channel that are driven, with their compliance
         for station in op.stations:
             swept = station.level is None and isinstance(op, o.Sweep)
             levels = op.levels if swept and isinstance(op, o.Sweep) else (station.level or o.Value(),)
+            shares = at_levels if swept else [seconds]
             ends = [end for level in levels for end in level.bounds(ranges)]
             bounds = min(ends), max(ends)
             compliance = self._compliance(station.source, station.compliance)
@@ -189,8 +195,11 @@ class Prover:
             self._abilities.station(op, station, bounds)
             if station.terminal != self._bench.device.gate:
                 along.append((bounds, compliance))
-            share = seconds / len(levels)
-            held = [(v, times * share) for level in levels for v, times in passes.by_level(level)]
+            held = [
+                (v, times * share)
+                for level, share in zip(levels, shares, strict=True)
+                for v, times in passes.by_level(level)
+            ]
             self._steady(op, station.terminal, compliance, held)
         for (one, least), (other, most) in combinations(along, 2):
             self._channel(op, max(one[1] - other[0], other[1] - one[0]), [c for c in (least, most) if c is not None])

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import pyvisa
 
@@ -105,7 +106,7 @@ def test_an_analyzer(seed: int) -> None:
         common: dict[str, Any] = {"bias": {"4": 2.0}, "compliance": {"3": 1e-6, "4": 1e-6}, "range_": range_}
         match draw.choice(["sweep", "sample", "bias", "isolate", "hold"]):
             case "sweep":
-                levels = [0.25 * k for k in range(draw.choice([2, 9]))]
+                levels = draw.choice([[0.0, 0.25], [0.25 * k for k in range(9)], [1.0, -2.0, 0.0, 3.0]])
                 timing = {"hold": draw.choice([0.0, 0.2]), "delay": draw.choice([0.0, 5e-3])}
                 timing |= {"dwell": draw.choice([0.0, 0.1, 0.3]), "nplc": nplc}
                 measured, cyclic = draw.choice([["3"], ["4", "3"]]), draw.choice([True, False])
@@ -130,4 +131,32 @@ def test_an_analyzer(seed: int) -> None:
                 b.channel("4").hold(1.0, 1e-6)
                 predicted = times.hold("4", 1.0, 1e-6)
         assert predicted == pytest.approx(clock.now - begun, rel=0.05, abs=1e-4)
+    manager.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_point_of_a_sweep_lasts_longer_than_its_bound(seed: int) -> None:
+    """Fixed ranges and autorange, on both channels of a transistor that draws from nothing to its compliance."""
+    draw = random.Random(seed)
+    manager = pyvisa.ResourceManager("aab_w2@labctl")
+    b = B1500A("GPIB0::17::INSTR", name="b1500", clock=manager.visalib.clock, visa_library=manager.visalib)
+    times = b.capabilities()["timing"]["times"](50.0)
+    for _ in range(6):
+        levels = draw.choice([[0.5 * k - 6 for k in range(9)], [1.0, -2.0, 0.0, 3.0], [0.5, 1.0, 2.0, 4.0]])
+        asked: dict[str, Any] = {
+            "measured": draw.choice([["3"], ["4", "3"], ["3", "4"]]),
+            "bias": {"4": draw.choice([0.0, 2.0])},
+            "compliance": {"3": 1e-7, "4": draw.choice([1e-9, 1e-6])},
+            "range_": {"3": draw.choice([None, 1e-8, 1e-7]), "4": draw.choice([None, 1e-9, 1e-7])},
+            "nplc": draw.choice([0.1, 1.0]),
+            "hold": draw.choice([0.0, 0.2]),
+            "delay": draw.choice([0.0, 5e-3]),
+            "dwell": draw.choice([0.0, 0.1]),
+        }
+        cyclic = draw.choice([True, False])
+        curve = b.sweep("3", levels, mode="cyclic" if cyclic else "single", **asked)
+        most = times.stays("3", levels, cyclic=cyclic, **asked)
+        assert len(curve.time) == len(most)
+        # a time stamp is told in steps of 0.1 ms
+        assert (np.diff(curve.time, prepend=0.0) <= np.array(most) + 1e-4).all()
     manager.close()

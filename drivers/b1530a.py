@@ -19,22 +19,17 @@ from drivers.b1530a_patterns import Pattern, Program, Quantity, check, force_ran
 from drivers.b1530a_readings import Readings
 from drivers.clock import Clock, SystemClock
 from drivers.errors import DriverError, SettingError
-from drivers.wgfmu_api import (
+from drivers.wgfmu_header import (
     ErrorCode,
     EventData,
     ForceVoltageRange,
     MeasureEnabled,
     MeasureMode,
-    OnCall,
     OperationMode,
     Status,
     WarningLevel,
-    WgfmuError,
-    WgfmuLibrary,
-    functions_at,
-    load_functions,
-    reals,
 )
+from drivers.wgfmu_library import OnCall, WgfmuError, WgfmuLibrary, functions_at, load_functions, reals
 from drivers.wire import attempt, within
 
 #: values fetched at once; the library fills arrays of any size

@@ -7,7 +7,7 @@ from typing import Any
 
 from drivers.b1530a_times import DEFAULT_EDGE, B1530ATimes
 from drivers.errors import SettingError
-from drivers.wgfmu_api import ForceVoltageRange, MeasureCurrentRange, MeasureVoltageRange
+from drivers.wgfmu_header import ForceVoltageRange, MeasureCurrentRange, MeasureVoltageRange
 
 #: all times lie on this grid, s
 #: smallest current told, as a fraction of its range

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.wgfmu_api import LibraryMissing, WgfmuError, load_functions
+from drivers.wgfmu_library import LibraryMissing, WgfmuError, load_functions
 from labctl import api, load_run
 from labctl.bench.loading import find_bench
 from labctl.cli import main
@@ -207,7 +207,7 @@ def test_a_missing_library(
         def windll(name: str) -> None:
             raise OSError(f"Could not find module '{name}'")
 
-        monkeypatch.setattr("drivers.wgfmu_api.sys", SimpleNamespace(platform="win32"))
+        monkeypatch.setattr("drivers.wgfmu_library.sys", SimpleNamespace(platform="win32"))
         monkeypatch.setattr("ctypes.WinDLL", windll, raising=False)
     said = labctl_run(PULSE, "--bench", file)
     refused(said, 4, "wgfmu", rule)

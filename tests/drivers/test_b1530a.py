@@ -10,7 +10,8 @@ import pytest
 from drivers.b1530a import B1530A, ExecutionError
 from drivers.b1530a_patterns import Pattern, Program, Window
 from drivers.errors import SafeStateError, SettingError
-from drivers.wgfmu_api import Status, WgfmuError
+from drivers.wgfmu_header import Status
+from drivers.wgfmu_library import WgfmuError
 from sim_backend.wgfmu.standalone import StandaloneBench
 
 GATE, DRAIN = 101, 102

@@ -12,19 +12,9 @@ from typing import Any
 
 import pytest
 
-from drivers import wgfmu_api
-from drivers.wgfmu_api import (
-    SIGNATURES,
-    LibraryMissing,
-    MeasureCurrentRange,
-    OperationMode,
-    Status,
-    WgfmuError,
-    WgfmuLibrary,
-    functions_at,
-    load_functions,
-    reals,
-)
+from drivers import wgfmu_header
+from drivers.wgfmu_header import SIGNATURES, MeasureCurrentRange, OperationMode, Status
+from drivers.wgfmu_library import LibraryMissing, WgfmuError, WgfmuLibrary, functions_at, load_functions, reals
 from sim_backend.wgfmu.native import _C_TYPES, DECLARATIONS
 from sim_backend.wgfmu.standalone import StandaloneBench
 
@@ -96,7 +86,7 @@ def test_no_32_bit_float_anywhere() -> None:
     ],
 )
 def test_constants(group: str, values: range) -> None:
-    assert sorted(getattr(wgfmu_api, group)) == list(values)
+    assert sorted(getattr(wgfmu_header, group)) == list(values)
 
 
 def test_a_wrong_argument_type_is_seen_by_the_library() -> None:
@@ -133,9 +123,9 @@ def test_every_function_once_through_c(tmp_path: Path) -> None:
     call("treatWarningsAsErrors", 1001)
     call("createPattern", "a", 0.0)
     call("addVector", "a", 1e-6, 1.0)
-    call("addVectors", "a", wgfmu_api.reals([1e-6, 2e-6]), wgfmu_api.reals([1.0, 0.0]), 2)
+    call("addVectors", "a", reals([1e-6, 2e-6]), reals([1.0, 0.0]), 2)
     call("setVector", "a", 5e-6, 0.5)
-    call("setVectors", "a", wgfmu_api.reals([6e-6, 7e-6]), wgfmu_api.reals([0.5, 0.0]), 2)
+    call("setVectors", "a", reals([6e-6, 7e-6]), reals([0.5, 0.0]), 2)
     call("setMeasureEvent", "a", "m", 1e-6, 2, 1e-6, 1e-6, 12000)
     call("createMergedPattern", "b", "a", "a", 9000)
     call("createMultipliedPattern", "c", "a", 2.0, 0.5)
@@ -144,7 +134,7 @@ def test_every_function_once_through_c(tmp_path: Path) -> None:
     call("setTriggerOutEvent", "a", "t", 1e-6, 1e-6)
     call("addSequence", 101, "a", 3.0)
     names = (c_char_p * 2)(b"a", b"c")
-    call("addSequences", 101, names, wgfmu_api.reals([1.0, 2.0]), 2)
+    call("addSequences", 101, names, reals([1.0, 2.0]), 2)
 
     assert library.integer("getPatternForceValueSize", "a") == 7
     call("getPatternForceValues", "a", 0, byref(sizes), times, values)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drivers.b1530a_limits import FORCE_RANGES, capabilities, measure_range
 from drivers.b1530a_patterns import Pattern, Program, Window, check, force_range
 from drivers.errors import SettingError
-from drivers.wgfmu_api import WgfmuError, WgfmuLibrary, functions_at
+from drivers.wgfmu_library import WgfmuError, WgfmuLibrary, functions_at
 from sim_backend.wgfmu.standalone import StandaloneBench
 
 FLAT = Pattern.constant("flat", 1.0, 1e-3)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.wgfmu_api import Status, WgfmuError, WgfmuLibrary, functions_at
+from drivers.wgfmu_header import Status
+from drivers.wgfmu_library import WgfmuError, WgfmuLibrary, functions_at
 from sim_backend.devices.aab import AabTransistor
 from sim_backend.wgfmu.options import make_options
 from sim_backend.wgfmu.standalone import StandaloneBench

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.wgfmu_api import WgfmuError, WgfmuLibrary, functions_at, reals
+from drivers.wgfmu_library import WgfmuError, WgfmuLibrary, functions_at, reals
 from sim_backend.wgfmu.standalone import StandaloneBench
 
 AVERAGED, RAW = 12000, 12001

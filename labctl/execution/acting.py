@@ -15,7 +15,7 @@ from labctl.bench.opening import OpenBench
 from labctl.execution import meters
 from labctl.execution.compliance import end_of_sweep
 from labctl.execution.events import StopRun, Trace
-from labctl.execution.shapes import corners
+from labctl.execution.shapes import Asked, asked
 from labctl.numerics import fit_resistance
 from labctl.plan import operations as o
 from labctl.plan.findings import ROUNDING
@@ -24,6 +24,9 @@ from labctl.protocol import units
 from labctl.store.flags import Flags
 
 Variables = dict[str, float]
+
+#: pulses that are kept as they were worked out
+_MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Acting:
         self._bench = bench
         self._clock = bench.clock
         self._start = start
+        self._known: dict[tuple[Any, ...], Asked] = {}
         self._actions: dict[type[o.Op], Callable[[Any, Variables], list[Found]]] = {
             o.Pulses: self._pulses,
             o.ReadResistance: self._read,
@@ -86,40 +90,31 @@ class Acting:
         channel = self._bench.channel(op.source)
         if op.fast_edges:
             channel.allow_fast_edges = True
-        base = op.base.at(variables)
-        count = 1 if op.each else round(op.count.at(variables))
-        levels = [part.level.at(variables) for part in op.parts]
-        widths = op.widths(variables)
-        edge = None if op.edge is None else o.on_grid(op.edge, op.grid)
-        period = op.cycle_time(variables)
-        if op.plain:
-            train = count > 1 or op.each
-            return channel.prepare_pulse(levels[0], base, widths[0], edge, period if train else None, count)
-        times, volts = corners(levels, widths, base, edge or 0.0, op.pause(variables), op.shape)
-        return channel.prepare_waveform(times, volts, period, count)
+        program = channel.prepare_pulse if op.plain else channel.prepare_waveform
+        return program(*self._asked(op, variables).arguments)
 
     def pulse_row(self, op: o.Pulses, variables: Variables, programmed: Any, extreme: float) -> Found:
         """Row of pulses that were played; ``extreme``: voltage that the device saw, if that is known."""
-        levels = [part.level.at(variables) for part in op.parts]
-        first = max(range(len(levels)), key=lambda part: abs(levels[part]))
-        limit = self._bench.description.device.limits.voltage.get(op.terminal, np.inf)
-        beyond = Flags.BEYOND_ORDINARY_LIMIT if abs(levels[first]) > limit * (1 + ROUNDING) else 0
+        wanted = self._asked(op, variables)
         measured = {
-            "terminal": op.terminal,
-            "role": op.role,
-            "name": op.name,
-            "level": levels[first],
-            "width": op.widths(variables)[first],
-            "base": op.base.at(variables),
-            "count": round(op.count.at(variables)),
-            "period": op.cycle_time(variables),
+            **wanted.columns,
             "set_high": programmed.set_high,
             "set_low": programmed.set_low,
             "reported_high": programmed.reported_high,
             "reported_low": programmed.reported_low,
             "true_extreme": extreme,
         }
-        return Found("pulse", op.node, int(beyond | (Flags.FAST_EDGES if op.fast_edges else 0)), measured)
+        return Found("pulse", op.node, wanted.flags, measured)
+
+    def _asked(self, op: o.Pulses, variables: Variables) -> Asked:
+        """Worked out once for each value of the loop variables, for trials repeat them."""
+        key = (id(op), *variables.items())  # what is kept holds its operation, so that the id stays its own
+        if key not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            limit = self._bench.description.device.limits.voltage.get(op.terminal, np.inf)
+            self._known[key] = asked(op, variables, limit * (1 + ROUNDING))
+        return self._known[key]
 
     def _extreme(self, terminal: str) -> float:
         """Voltage of the largest magnitude on a terminal since extremes were asked for last."""

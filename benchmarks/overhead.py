@@ -1,6 +1,6 @@
 """What a program costs beside its instruments: labctl, PyMeasure and QCoDeS do the same loop on the same instruments.
 
-python benchmarks/overhead.py [--turns 1500] [--repeat 5]      # QCoDeS must be installed
+python benchmarks/overhead.py [--turns 1500] [--repeat 5] [--drivers labctl PyMeasure QCoDeS]     # needs QCoDeS
 
 The loop, on the H-NNO bench with a plain resistor for a device: relay to the generator, pulse, relay to the meter, a
 resistance from a sweep of five points. Each of the four steps is an event, stored as a row before the next one starts
@@ -249,9 +249,9 @@ def per_event(program: Program, bench: Path, turns: int, repeat: int) -> tuple[S
     return found, (sent[turns] - sent[SHORT]) / events
 
 
-#: drivers -> what is measured over them, the bare loop first
+#: whose drivers -> what is measured over them, the bare loop first
 PROGRAMS: dict[str, dict[str, Program]] = {
-    "labctl's": {
+    "labctl": {
         "bare loop, nothing stored": bare,
         "the same with `csv`, flushed": plain_csv,
         "PyMeasure Procedure, CSV": partial(pymeasure, False),
@@ -261,12 +261,12 @@ PROGRAMS: dict[str, dict[str, Program]] = {
         "QCoDeS, each row written": partial(qcodes, True, False),
         "labctl run": labctl,
     },
-    "PyMeasure's": {
+    "PyMeasure": {
         "bare loop, nothing stored": partial(bare, rig=PyMeasureRig),
         "PyMeasure Procedure, CSV": partial(pymeasure, False, rig=PyMeasureRig),
         "PyMeasure, with the raw points": partial(pymeasure, True, rig=PyMeasureRig),
     },
-    "QCoDeS'": {
+    "QCoDeS": {
         "bare loop, nothing stored": partial(bare, rig=QcodesRig),
         "QCoDeS Measurement, SQLite, default": partial(qcodes, False, False, rig=QcodesRig),
         "QCoDeS, with the raw points": partial(qcodes, False, True, rig=QcodesRig),
@@ -283,7 +283,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.getLogger().setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "It is not known whether", FutureWarning)  # PyMeasure, of its own drivers
-    print("| drivers | program | CPU per event | less the bare loop | wall per event | messages sent per event |")
+    print("| drivers of | program | CPU per event | less the bare loop | wall per event | messages sent per event |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         bench = bench_file(Path(folder), "hnno", simulation={"model": "resistor", "noise": False})

@@ -7,7 +7,7 @@ cuts    a short run on each bench, killed at every call that writes, syncs, link
 kills   SIGKILL at random moments over whole runs of shipped protocols of both benches, from the first instruction to
         the last. Every file that is left is opened, repaired if need be, verified, and compared bit for bit with the
         same run left alone. An event counts as acknowledged when the run has told its observer (``progress``), an
-        intent when ``Recorder.intent`` has returned.
+        intent when the first message after it may be sent.
 peers   the same kills for the three others, a row per millisecond, acknowledged when their call has returned.
 
 What recording costs is in store.py, what a changed byte does in flips.py.
@@ -156,20 +156,27 @@ def run_in(folder: Path, ready: api.Prepared) -> Callable[[Tell], None]:
 
     def work(tell: Tell) -> None:
         events = intents = 0
-        announce = Recorder.intent
+        announce, log, announced = Recorder.intent, Recorder.wire, False
 
         def progress(event: object) -> None:
             nonlocal events
             events += 1
             tell(events, intents)
 
-        def announced(*arguments: Any) -> None:
-            nonlocal intents
+        def intent(*arguments: Any) -> None:
+            nonlocal announced
             announce(*arguments)
-            intents += 1
-            tell(events, intents)
+            announced = True
 
-        setattr(Recorder, "intent", announced)  # noqa: B010
+        def wire(*message: Any) -> None:
+            nonlocal announced, intents
+            log(*message)
+            if announced:
+                announced, intents = False, intents + 1
+                tell(events, intents)
+
+        setattr(Recorder, "intent", intent)  # noqa: B010
+        setattr(Recorder, "wire", wire)  # noqa: B010
         api.run(ready, out=folder, progress=progress, ask_operator=agree)
 
     return work

@@ -26,8 +26,8 @@ class Pending:
     """An intent of which not all events were stored: the operation of node ``step`` may have reached the device.
 
     event: the number that the operation's (first) event would have got; time: s, of the run; sent: messages logged
-    since, up to where the plan was left. A message or a call of a C library is logged before it is made, and the first
-    one is in the journal then, so 0 means that nothing was sent; further ones may have been that were not logged yet.
+    since, up to where the plan was left. A message or a call of a C library is logged before it is made, the first one
+    in the journal then, with the intent: 0 means that nothing was sent, 1 that further ones may have been.
     """
 
     event: int

@@ -59,7 +59,7 @@ class Recorder:
         self._pieces: list[tuple[int, bytes]] = []
         self._bytes = 0
         self._held: list[_Message] = []  # messages that are not in the journal yet
-        self._announced = False  # an intent came last: the next message tells that it was begun
+        self._announced = False  # an intent came last: it must be in the journal before the next message is sent
         first = record(Tag.IDENTITY, identity.canonical) + record(Tag.STATUS, canonical(self._history[0].as_dict()))
         self._writer = JournalWriter(self.journal, first)
         self._dirty = False
@@ -120,7 +120,7 @@ class Recorder:
             values[i] = codes[text] if text in codes else self._words.code(text)
         for i, enum in layout.enums:
             values[i] = enum.get(values[i], values[i])
-        items = self._messages(*self._held)
+        items = self._messages()
         points = b"" if trace is None else self._words.trace(kind, trace)
         event = self._events
         try:
@@ -179,44 +179,56 @@ class Recorder:
     def wire(self, t: float, instrument: str, direction: str, data: bytes) -> None:
         """Log a message on the wire: time (s), instrument, direction (a short word: write, read, ...), its bytes.
 
-        It goes to the journal with the next event or intent; the first one after an intent at once, before it is sent,
-        for it tells that the announced operation has begun. Never a StorageError: a full disk must not keep the message
-        that switches an output off from being sent. What cannot be written is held, and goes ahead of the next event,
-        which is refused if it still cannot.
+        It goes to the journal with the next event; the first one after an intent at once and together with the intent,
+        before it is sent. Only there a StorageError: what cannot be announced must not be done. Any other message is
+        sent whether it can be logged or not, for it may be the one that switches an output off: it is held, and goes
+        ahead of the next event, which is refused if it still cannot be written.
         """
         self._held.append((t, instrument, direction, data))
-        if self._announced or len(self._held) >= MOST_HELD or len(data) >= LARGE_MESSAGE:
+        if self._announced:
+            self._log_announced()
+        elif len(self._held) >= MOST_HELD or len(data) >= LARGE_MESSAGE:
             self._log_held_if_possible()
 
     def intent(self, t: float, step: int, what: str, rows: int = 1) -> None:
         """Say in the wire log what is about to act on the device: time (s), node of the plan, words, events expected.
 
-        Before the first byte is sent: so a run that was cut off tells what was never begun from what may have reached
-        the device. StorageError, unlike for :meth:`wire`: what cannot be announced must not be done.
+        It is in the journal before the first message after it is sent: so a run that was cut off tells what was never
+        begun from what may have reached the device.
         """
-        self._log_held((t, *c.INTENT, c.intent_message(step, what, rows)))
+        self._held.append((t, *c.INTENT, c.intent_message(step, what, rows)))
         self._announced = True
 
     def broken_off(self, t: float, reason: str) -> None:
         """Say in the wire log that the plan is left at ``t`` (s): the messages that follow only make outputs safe."""
+        self._announced = False  # what was announced last is not begun any more
         self.wire(t, *c.BROKEN_OFF, reason.encode("utf-8", "backslashreplace"))
         self._log_held_if_possible()
+
+    def _log_announced(self) -> None:
+        """Log an intent and the first message after it; where that fails, neither was: the message is not sent."""
+        self._announced = False
+        try:
+            self._log_held()
+        except StorageError:
+            del self._held[-2:]
+            raise
 
     def _log_held_if_possible(self) -> None:
         with contextlib.suppress(StorageError):
             self._log_held()
 
-    def _log_held(self, *further: _Message) -> None:
-        if self._held or further:
+    def _log_held(self) -> None:
+        if self._held:
             self._begin()
-            self._write(record(_BUNDLE_TAG, b"".join(self._messages(*self._held, *further))))
+            self._write(record(_BUNDLE_TAG, b"".join(self._messages())))
             self._taken()
 
-    def _messages(self, *messages: _Message) -> list[bytes]:
-        """Items of messages, in pieces; what they change here counts when the operation is committed."""
+    def _messages(self) -> list[bytes]:
+        """Items of the held messages, in pieces; what they change here counts when the operation is committed."""
         pieces: list[bytes] = []
         words, codes, number, size = self._words, self._words.codes, self._wires, 0
-        for t, instrument, direction, data in messages:
+        for t, instrument, direction, data in self._held:
             try:
                 message = c.WIRE.pack(number, t, codes[instrument], codes[direction]) + data
             except KeyError:

@@ -7,7 +7,7 @@ together with a lost link by ``except pyvisa.Error``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyvisa.errors import Error
 
@@ -16,8 +16,7 @@ class DriverError(Error):
     """Base of all errors of these drivers."""
 
 
-@dataclass(frozen=True)
-class ErrorEntry:
+class ErrorEntry(NamedTuple):
     """One entry of an instrument's error queue; ``severity`` is None where the instrument has none."""
 
     code: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -129,7 +128,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self._agree("off mode", ranges.OFF_MODES[offmode], mode)
         if range_ is not None and full_scale < range_ * (1 - 1e-6):
             raise ReadBackError(self.title, "measuring range", range_, full_scale)
-        self._setup = replace(wanted, limit=set_limit, nplc=set_nplc, range_=None if range_ is None else full_scale)
+        self._setup = wanted._replace(limit=set_limit, nplc=set_nplc, range_=None if range_ is None else full_scale)
         return self._setup
 
     def _changed(self, wanted: dict[str, str]) -> list[str]:
@@ -161,7 +160,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         """
         setup = self.setup
         if limit is not None:
-            setup = replace(setup, limit=limit)
+            setup = setup._replace(limit=limit)
             setup.check()
         setup.check_levels([level], *self._limits)
         statements = self._changed({"limit": setup.statements()["limit"]})

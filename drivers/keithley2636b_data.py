@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,7 @@ _PLAIN = {
 }
 
 
-@dataclass(frozen=True)
-class SweepData:
+class SweepData(NamedTuple):
     """Readings of one sweep, arrays of one length.
 
     Attributes:
@@ -71,8 +71,7 @@ class SweepData:
         return float(self.ranges.max())
 
 
-@dataclass(frozen=True)
-class ReadSetup:
+class ReadSetup(NamedTuple):
     """How a channel sources and reads: A (V for a current source), s, power line cycles.
 
     ``range_`` None is autorange, down to ``least`` (None: the lowest range that the instrument has); ``delay`` None is

@@ -6,8 +6,7 @@ Nothing here knows of loops, states or earlier readings; that is the executor's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ Variables = dict[str, float]
 _MOST_KNOWN = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What one row of the table ``kind`` will hold beside time, state and loops; ``node``: the step it belongs to."""
 
     kind: str

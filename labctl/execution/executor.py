@@ -11,7 +11,6 @@ no instrument is asked; then the connections are made again and the walk goes on
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -424,7 +423,7 @@ class Executor:
 
     def _judged(self, found: Found) -> Event:
         """A row made of readings: their flags, without those that every row of now has."""
-        return self._event(replace(found, flags=found.flags & ~self._flags))
+        return self._event(found._replace(flags=found.flags & ~self._flags))
 
     def _retry(self, op: o.Confirm) -> Steps:
         self._flags |= Flags.RETRY

@@ -6,8 +6,7 @@ sweep and sample several channels together (B1500A). A terminal that is only hel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ Floats = NDArray[np.float64]
 _OTHER = 4  # bit of a point's status, see Points
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
+class Points(NamedTuple):
     """Measured points of one terminal, each array (n,): volts asked and measured, amperes, seconds, status bits.
 
     ``status``: 1 the terminal was in compliance, 2 its reading overflowed, 4 another terminal of the measurement was

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign, inf, nan, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,8 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class ResistanceFit:
+class ResistanceFit(NamedTuple):
     """Straight-line fit of one I-V sweep, SI units.
 
     ``resistance`` is 1/slope and may be negative or huge when the slope is within its error of zero (an open

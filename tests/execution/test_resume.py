@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -376,7 +375,7 @@ def test_another_simulation_is_not_taken_for_the_same(tmp_path: Path, monkeypatc
     path.write_text(TRIALS, encoding="utf-8")
     outcome = api.run(path, out=tmp_path / "runs", progress=press_ctrl_c)
     fit = acting.fit_resistance
-    monkeypatch.setattr(acting, "fit_resistance", lambda v, i, s: replace(fit(v, i, s), stderr=0.0))
+    monkeypatch.setattr(acting, "fit_resistance", lambda v, i, s: fit(v, i, s)._replace(stderr=0.0))
     again = resume(outcome.path)
     assert (again.status, again.exit_code) == ("stopped", 3)
     assert re.match(r"event \d+ of the run has stderr .*, simulated again 0.0: it was another simulation", again.reason)

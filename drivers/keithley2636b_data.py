@@ -68,7 +68,7 @@ class SweepData(NamedTuple):
     @property
     def range_(self) -> float:
         """Largest current range used, A."""
-        return float(self.ranges.max())
+        return float(np.maximum.reduce(self.ranges))
 
 
 class ReadSetup(NamedTuple):

@@ -56,6 +56,13 @@ class _PlainAttributes(CommonBase):
     def _setup_special_names(self) -> Any:
         return frozenset(super()._setup_special_names())
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        if name in own:  # so it is no special name: those are kept under others
+            own[name] = value
+        else:
+            super().__setattr__(name, value)
+
 
 class WireChannel(_PlainAttributes, Channel):
     """PyMeasure channel with plain attributes."""

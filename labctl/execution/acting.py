@@ -162,7 +162,7 @@ class Acting:
             "offset": fit.offset,
             "residual": fit.residual,
             "points": fit.points,
-            "v_max": float(np.abs(points.volts).max()),
+            "v_max": float(np.maximum.reduce(np.abs(points.volts))),
             "true_extreme": extreme,
             "range": points.range,
         }

@@ -61,6 +61,24 @@ def test_a_reply_without_its_terminator_is_warned_of(driver_bench: Callable[...,
         assert afg.ask("*IDN?").endswith("\n")
 
 
+@given(command=st.text(st.characters(codec="ascii", exclude_characters="\n"), min_size=1, max_size=30))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_commands_are_written_as_pyvisa_writes_them(driver_bench: Callable[..., Any], command: str) -> None:
+    driver = driver_bench("afg31000").driver
+    link = driver.adapter.connection
+    sent: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(link.visalib, "write", lambda session, data: (sent.append(data), 0), raising=False)
+        driver.write(command)
+        link.write(command)
+    assert sent[0] == sent[1] == command.encode() + b"\n"
+
+
+def test_a_command_that_brings_its_own_terminator_is_warned_of(driver_bench: Callable[..., Any]) -> None:
+    with pytest.warns(UserWarning, match="already ends with termination"):
+        driver_bench("afg31000").driver.write("*CLS\n")
+
+
 def test_no_reply_is_a_timeout(both: tuple[Any, Any]) -> None:
     driver, link = both
     link.timeout = 10

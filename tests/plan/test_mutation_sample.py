@@ -15,7 +15,7 @@ from mutation_proof import judge, outcome
 
 TEXTS = shrunk()
 #: every kind of mutation, on protocols of both folders
-SAMPLE = mutants(1200, seed=11)[78::31]
+SAMPLE = mutants(1200, seed=11)[90::31]
 
 
 def test_what_would_harm_the_device_is_refused_and_little_else() -> None:
@@ -25,7 +25,7 @@ def test_what_would_harm_the_device_is_refused_and_little_else() -> None:
     assert found["harmful, refused"] >= 1
     refused = [result for result in results if outcome(result) == "harmless, refused"]
     by_rule = [result for result in refused if result["refused"] == ["sources of wiring"]]  # rule 3, used or not
-    assert len(refused) - len(by_rule) <= 1  # of 26
+    assert len(refused) - len(by_rule) <= 1  # of 36
 
 
 @pytest.mark.parametrize(

@@ -96,12 +96,37 @@ class Loop(Procedure):  # type: ignore[misc]
                     self.emit("results", dict(zip(COLUMNS, row, strict=True)))
 
 
-def pymeasure(raw: bool, bench: Path, turns: int, rig: Make = LabctlRig) -> None:
-    """Procedure, Worker and Results with their CSV file; ``raw``: with every point, as labctl keeps them."""
+@contextmanager
+def messages_logged(path: Path) -> Iterator[None]:
+    """PyMeasure's log of what its adapters write and read, in a file, as its users keep a log of the wire."""
+    handler, log = logging.FileHandler(path), logging.getLogger("Adapter")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    level, propagate = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
+        handler.close()
+        assert path.stat().st_size > 0, "nothing was logged"
+
+
+def pymeasure(raw: bool, logged: bool, bench: Path, turns: int, rig: Make = LabctlRig) -> None:
+    """Procedure, Worker and Results with their CSV file.
+
+    raw: with every point, logged: with every message, as labctl keeps them.
+    """
     Loop.rig, Loop.bench, Loop.raw = rig, bench, raw
     procedure = Loop()
     procedure.turns = turns
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        if logged:
+            stack.enter_context(messages_logged(Path(folder) / "messages.log"))
         worker = Worker(Results(procedure, str(Path(folder) / "results.csv")))
         worker.start()
         worker.join(timeout=3600)
@@ -254,8 +279,9 @@ PROGRAMS: dict[str, dict[str, Program]] = {
     "labctl": {
         "bare loop, nothing stored": bare,
         "the same with `csv`, flushed": plain_csv,
-        "PyMeasure Procedure, CSV": partial(pymeasure, False),
-        "PyMeasure, with the raw points": partial(pymeasure, True),
+        "PyMeasure Procedure, CSV": partial(pymeasure, False, False),
+        "PyMeasure, with the raw points": partial(pymeasure, True, False),
+        "PyMeasure, with the raw points and its log of messages": partial(pymeasure, True, True),
         "QCoDeS Measurement, SQLite, default": partial(qcodes, False, False),
         "QCoDeS, with the raw points": partial(qcodes, False, True),
         "QCoDeS, each row written": partial(qcodes, True, False),
@@ -263,8 +289,9 @@ PROGRAMS: dict[str, dict[str, Program]] = {
     },
     "PyMeasure": {
         "bare loop, nothing stored": partial(bare, rig=PyMeasureRig),
-        "PyMeasure Procedure, CSV": partial(pymeasure, False, rig=PyMeasureRig),
-        "PyMeasure, with the raw points": partial(pymeasure, True, rig=PyMeasureRig),
+        "PyMeasure Procedure, CSV": partial(pymeasure, False, False, rig=PyMeasureRig),
+        "PyMeasure, with the raw points": partial(pymeasure, True, False, rig=PyMeasureRig),
+        "PyMeasure, with the raw points and its log of messages": partial(pymeasure, True, True, rig=PyMeasureRig),
     },
     "QCoDeS": {
         "bare loop, nothing stored": partial(bare, rig=QcodesRig),

@@ -21,20 +21,18 @@ from labctl.store.files import journal_of
 from labctl.store.fitting import fill, misfit
 from labctl.store.header import Header, canonical, now, storable
 from labctl.store.journal import ITEM, JournalWriter, Tag, pack_block, record
+from labctl.store.open_block import BLOCK_PIECES, TRACE, WIRE, OpenBlock
 from labctl.store.tables import Column, row_layouts
 from labctl.store.vocabulary import Vocabulary
 
-BLOCK_PIECES = 2048  # pieces (rows, traces, messages) after which a block of the chain is closed,
-BLOCK_BYTES = 1 << 20  # or bytes, whichever comes first
 MOST_HELD = 256  # messages of the wire log that wait for the next event,
 LARGE_MESSAGE = 1 << 16  # and bytes of one that does not wait
 ROWS_PER_RECORD = 16384
 ENDINGS = ("complete", "stopped", "failed")
-_TRACE, _WIRE = -1, c.MESSAGE  # streams of a block beside the kinds of row
 _EVENT_TAG, _WIRE_TAG, _BUNDLE_TAG = int(Tag.EVENT), int(Tag.WIRE), int(Tag.BUNDLE)  # plain numbers, quick to add
 
 _Message = tuple[float, str, str, bytes]  # time, instrument, direction, data
-_Mark = tuple[int, int, int, int, int, int, int, bytes, c.Counts, list[tuple[int, bytes]], int, int, list[_Message]]
+_Mark = tuple[int, int, int, int, int, int, int, OpenBlock, int, int, list[_Message]]
 
 
 class Recorder:
@@ -53,11 +51,7 @@ class Recorder:
         self._events = self._wires = self._traces = 0
         self._words = Vocabulary()
         self._history = [c.Status(identity.header["started"], "running", 0)]
-        # The open block of the chain: link before it, counts at its start, its pieces by stream, their bytes.
-        self._link = c.first_link(identity)
-        self._start = c.Counts()
-        self._pieces: list[tuple[int, bytes]] = []
-        self._bytes = 0
+        self._block = OpenBlock(c.first_link(identity), c.Counts(), len(self._layouts))
         self._held: list[_Message] = []  # messages that are not in the journal yet
         self._announced = False  # an intent came last: it must be in the journal before the next message is sent
         first = record(Tag.IDENTITY, identity.canonical) + record(Tag.STATUS, canonical(self._history[0].as_dict()))
@@ -133,10 +127,10 @@ class Recorder:
         else:
             self._write(record(_EVENT_TAG + layout.index, packed + points))
         self._events = event + 1
-        self._keep(layout.index, packed)
+        self._block.keep(layout.index, packed)
         if points:
             self._traces += 1
-            self._keep(_TRACE, points)
+            self._block.keep(TRACE, points)
         self._taken()
         return event
 
@@ -171,7 +165,7 @@ class Recorder:
             parts.append(part.tobytes())
         for packed in parts:
             self._write(record(Tag.ROWS + layout.index, packed))
-            self._keep(layout.index, packed)
+            self._block.keep(layout.index, packed)
         self._events += n
         self._commit()
         return range(first, first + n)
@@ -227,19 +221,16 @@ class Recorder:
     def _messages(self) -> list[bytes]:
         """Items of the held messages, in pieces; what they change here counts when the operation is committed."""
         pieces: list[bytes] = []
-        words, codes, number, size = self._words, self._words.codes, self._wires, 0
+        words, codes, keep, number = self._words, self._words.codes, self._block.keep, self._wires
         for t, instrument, direction, data in self._held:
             try:
                 message = c.WIRE.pack(number, t, codes[instrument], codes[direction]) + data
             except KeyError:
                 message = c.WIRE.pack(number, t, words.code(instrument), words.code(direction)) + data
-            length = len(message)
-            pieces += (ITEM.pack(_WIRE_TAG, length), message)
-            self._pieces.append((_WIRE, message))
-            size += length
+            pieces += (ITEM.pack(_WIRE_TAG, len(message)), message)
+            keep(WIRE, message)
             number += 1
         self._wires = number
-        self._bytes += size
         return pieces
 
     def _taken(self) -> None:
@@ -297,15 +288,15 @@ class Recorder:
         while batch := list(islice(pieces, BLOCK_PIECES)):
             self._begin()
             self._write(
-                *(record(Tag.WIRE if kind == _WIRE else Tag.EVENT + kind, row + trace) for kind, row, trace in batch)
+                *(record(Tag.WIRE if kind == WIRE else Tag.EVENT + kind, row + trace) for kind, row, trace in batch)
             )
             for kind, row, trace in batch:
-                self._wires += kind == _WIRE
-                self._events += kind != _WIRE
-                self._keep(kind, row)
+                self._wires += kind == WIRE
+                self._events += kind != WIRE
+                self._block.keep(kind, row)
                 if trace:
                     self._traces += 1
-                    self._keep(_TRACE, trace)
+                    self._block.keep(TRACE, trace)
             self._commit()
         self._enter(c.Status(now(), "running", self._events, storable(reason)))
 
@@ -340,11 +331,6 @@ class Recorder:
         self._history.append(entry)
         self._commit()
 
-    def _keep(self, stream: int, piece: bytes) -> None:
-        """For the open block of the chain."""
-        self._pieces.append((stream, piece))
-        self._bytes += len(piece)
-
     def _begin(self) -> None:
         """Start an operation, on firm ground."""
         if self._dirty:
@@ -353,7 +339,7 @@ class Recorder:
             self._writer.sync_older_than(self._sync_interval)
         except OSError as error:
             raise self._failed(error) from error
-        if len(self._pieces) >= BLOCK_PIECES or self._bytes >= BLOCK_BYTES:
+        if self._block.is_full:
             self._close_block()
         self._dirty = True
 
@@ -373,7 +359,7 @@ class Recorder:
         self._mark: _Mark = (
             self._writer.size, self._events, self._wires, self._traces,
             len(self._words.strings), len(self._words.trace_layouts), len(self._history),
-            self._link, self._start, self._pieces, len(self._pieces), self._bytes, self._held,
+            self._block, len(self._block.pieces), self._block.size, self._held,
         )  # fmt: skip
         self._dirty = False
 
@@ -381,13 +367,14 @@ class Recorder:
         """Back to the last commit."""
         (
             size, self._events, self._wires, self._traces, strings, layouts, history,
-            self._link, self._start, self._pieces, pieces, self._bytes, held,
+            self._block, pieces, bytes_kept, held,
         ) = self._mark  # fmt: skip
         if self._held is not held:  # interrupted on the way to the commit: what came since goes behind
             held += self._held
             self._held = held
         self._words.forget(strings, layouts)
-        del self._history[history:], self._pieces[pieces:]
+        del self._history[history:]
+        self._block.cut(pieces, bytes_kept)
         self._writer.cut(size)
         self._dirty = False
 
@@ -402,17 +389,9 @@ class Recorder:
             len(self._words.trace_layouts),
             len(self._history),
         )
-        streams: dict[int, list[bytes]] = {stream: [] for stream in (*range(len(self._layouts)), _TRACE, _WIRE)}
-        for stream, piece in self._pieces:
-            streams[stream].append(piece)
-        text = c.text_stream(
-            self._words.strings[self._start.strings :],
-            self._words.trace_layouts[self._start.trace_layouts :],
-            self._history[self._start.history :],
-        )
-        block = c.Block(end, c.digest(self._link, [*map(b"".join, streams.values()), text]))
+        block = self._block.closed(end, self._words.strings, self._words.trace_layouts, self._history)
         self._write(record(Tag.BLOCK, pack_block(block)))
-        self._link, self._start, self._pieces, self._bytes = block.digest, end, [], 0
+        self._block = OpenBlock(block.digest, end, len(self._layouts))
         self._commit()
 
     def _failed(self, error: OSError) -> StorageError:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from labctl.store import Header, Recorder, StorageError, load_run
+from labctl.store import Header, Recorder, StorageError, load_run, open_block
 from labctl.store import journal as journal_module
 from labctl.store.repair import repair
 from labctl.store.verify import verify
@@ -213,9 +213,10 @@ def test_a_failing_fsync_refuses_the_next_event_and_loses_none(tmp_path: Path, m
 
 def test_an_interrupt_at_any_line_leaves_whole_events_with_their_own_numbers(tmp_path: Path) -> None:
     """Ctrl+C raises KeyboardInterrupt wherever the recorder is: here at every line that one append executes."""
-    files = {journal_module.__file__, sys.modules[Recorder.__module__].__file__}
+    files = {module.__file__ for module in (journal_module, open_block, sys.modules[Recorder.__module__])}
     recorder = Recorder.create(tmp_path / "run.h5", Header(protocol=""), {"pulse": {"level": "f8", "role": "str"}})
     acknowledged: list[float] = []
+    logged: list[int] = []
     line, interrupted = 0, True
     while interrupted:
         line += 1
@@ -235,6 +236,9 @@ def test_an_interrupt_at_any_line_leaves_whole_events_with_their_own_numbers(tmp
         interrupted = False
         sys.settrace(trace)
         try:
+            if line % 20 == 1:  # now and then: each that is held makes the next attempt longer
+                recorder.wire(level, "afg", ">", b"%d" % line)
+                logged.append(line)
             number = recorder.append("pulse", {"level": level, "role": f"new text {line}"}, {"v": [level]})
         except KeyboardInterrupt:
             interrupted = True
@@ -244,8 +248,12 @@ def test_an_interrupt_at_any_line_leaves_whole_events_with_their_own_numbers(tmp
             acknowledged.append(level)
             assert number == recorder.events - 1
     assert line > 30
-    table = load_run(recorder.finish("stopped", "Ctrl+C")).tables["pulse"]
+    run = load_run(recorder.finish("stopped", "Ctrl+C"))
+    table, sent = run.tables["pulse"], [int(data) for data in run.wire["data"]]
     assert table["event"].tolist() == list(range(len(table)))
     assert set(acknowledged) <= set(table["level"])
     assert all(f"new text {int(level)}" == role for level, role in zip(table["level"], table["role"], strict=True))
+    assert sent == sorted(set(sent))  # no message twice, none out of order
+    assert logged
+    assert set(logged) <= set(sent)
     assert verify(recorder.path).ok

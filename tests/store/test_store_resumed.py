@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from labctl.store import Header, Recorder, RunFileError, StorageError, load_run
 from labctl.store.compare import compare_records
 from labctl.store.continuation import copy_records, origin, pending
-from labctl.store.recorder import BLOCK_PIECES
+from labctl.store.open_block import BLOCK_PIECES
 from labctl.store.repair import repair
 from labctl.store.verify import verify
 from tests.store.conftest import TABLES
@@ -72,13 +72,14 @@ def test_what_may_have_reached_the_device_is_pending_until_an_event_is_stored(
         assert found.sent == 1  # the others go with the event
 
 
+def full(data: bytes) -> None:
+    raise OSError(28, "no space")
+
+
 def test_what_cannot_be_announced_is_refused_and_leaves_nothing(
     short_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = short_run(1)
-
-    def full(data: bytes) -> None:
-        raise OSError(28, "no space")
 
     with monkeypatch.context() as patch:
         patch.setattr(short.recorder._writer, "write", full)
@@ -96,9 +97,6 @@ def test_after_a_stop_the_disk_keeps_no_message_from_being_sent(
 ) -> None:
     """Ctrl+C between an intent and its first message: the messages that follow make outputs safe."""
     short = short_run(1)
-
-    def full(data: bytes) -> None:
-        raise OSError(28, "no space")
 
     with monkeypatch.context() as patch:
         patch.setattr(short.recorder._writer, "write", full)

@@ -89,14 +89,17 @@ class _Cycle:
             following = self.kept * (self.erased * level + self.cancelled * gain)
             change = abs(following - level)
             n = int(min(count - done, _STEP / change if change else inf))
-            if n < _FEW:
+            ratio = self.kept * (self.erased - self.cancelled * slope)
+            if n < _FEW or ratio <= -1.0:
                 done, level = done + 1, following
                 levels[done] = level
                 continue
-            ratio = self.kept * (self.erased - self.cancelled * slope)
             offset = self.kept * self.cancelled * (gain + slope * level)
             k = np.arange(1, n + 1)
-            if ratio < 1.0:
+            if ratio <= 0.0:  # a strong reset: S overshoots, and settles within few periods
+                settled = offset / (1 - ratio)
+                levels[done + 1 : done + n + 1] = settled + (level - settled) * ratio**k
+            elif ratio < 1.0:
                 exponents = k * log(ratio)
                 levels[done + 1 : done + n + 1] = level * np.exp(exponents) - offset * np.expm1(exponents) / (1 - ratio)
             else:

@@ -56,6 +56,12 @@ def test_set_and_reset(make_neuron: MakeNeuron, make_cycle: MakeCycle, level: fl
     compare(make_neuron, make_cycle(level, -4.2), 3000)
 
 
+@pytest.mark.parametrize("reset", [-6.0, -6.6, -7.2, -7.8])
+def test_a_reset_that_takes_more_than_was_given(make_neuron: MakeNeuron, make_cycle: MakeCycle, reset: float) -> None:
+    """Each reset erases so much that S overshoots where it settles."""
+    compare(make_neuron, make_cycle(4.2, reset), 600)
+
+
 def test_reset_first(make_neuron: MakeNeuron, make_cycle: MakeCycle) -> None:
     compare(make_neuron, make_cycle(-4.2, 4.2), 1800)
 
@@ -140,7 +146,7 @@ def test_weak_resets_and_mixed_lists_go_event_by_event(
 @given(
     seed=st.integers(0, 10**6),
     level=st.floats(2.5, 5.0),
-    reset=st.floats(-5.5, -3.6),
+    reset=st.floats(-7.8, -3.6),
     consolidated=st.floats(0, 0.9),
     spiking=st.booleans(),
 )

@@ -97,7 +97,7 @@ class Executor:
         Raises:
             StopRun: the protocol asks to stop; errors of the instruments pass through.
         """
-        if isinstance(self._past, NoPast):
+        if isinstance(self._past, NoPast):  # as below, without a look at it for every step
             for step in self._one_by_one(self._plan.ops):
                 self._count += isinstance(step, Event)
                 yield step

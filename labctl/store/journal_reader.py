@@ -173,9 +173,9 @@ class JournalReader:
 
     def messages(self) -> Iterator[npt.NDArray[np.uint8]]:
         """The bytes of all messages, one after the other, without their heads."""
-        lengths = self.wire_heads()["length"].astype(np.int64)
-        places = np.frombuffer(self._wires, np.int64) + c.WIRE.size if len(lengths) else lengths
-        return self._stretches(places, lengths)
+        places, lengths = (np.array(kept, np.int64) for kept in (self._wires, self._wire_lengths))
+        there = places > 0
+        return self._stretches(places[there] + c.WIRE.size, lengths[there] - c.WIRE.size)
 
     def channel(self, numbers: npt.NDArray[np.int64], channel: int) -> Iterator[npt.NDArray[Any]]:
         """Values of one channel of traces that have the same layout and are not lost, one after the other."""
